@@ -1,0 +1,210 @@
+//! What a descriptor refers to.
+//!
+//! A [`File`] is the object behind one or more open file descriptions; an [`OpenFile`] is one open
+//! file description, shared by dup(2): it holds the offset and the status flags and passes them in
+//! an [`Io`] with each call, so that files keep no state of a particular opener.
+
+use alloc::sync::Arc;
+use core::any::Any;
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use crate::errno::{Errno, Result};
+use crate::fs::poll::PollEvents;
+use crate::sync::SpinLock;
+use crate::sync::wait::WaitQueue;
+use crate::user::{Dest, Source};
+
+bitflags::bitflags! {
+    /// `O_*` flags of open(2), x86-64 numbers.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct OpenFlags: u32 {
+        /// Write only.
+        const WRONLY = 0o1;
+        /// Read and write.
+        const RDWR = 0o2;
+        /// Create if absent.
+        const CREAT = 0o100;
+        /// Fail if present.
+        const EXCL = 0o200;
+        /// Don't become the controlling terminal.
+        const NOCTTY = 0o400;
+        /// Cut to length 0.
+        const TRUNC = 0o1000;
+        /// Each write goes to the end.
+        const APPEND = 0o2000;
+        /// Don't block.
+        const NONBLOCK = 0o4000;
+        /// Data reach the disk before a write returns.
+        const DSYNC = 0o10000;
+        /// Signal-driven I/O.
+        const ASYNC = 0o20000;
+        /// Bypass caches.
+        const DIRECT = 0o40000;
+        /// Large files; always so.
+        const LARGEFILE = 0o100_000;
+        /// Must be a directory.
+        const DIRECTORY = 0o200_000;
+        /// Don't follow a final symlink.
+        const NOFOLLOW = 0o400_000;
+        /// Don't update the access time.
+        const NOATIME = 0o1_000_000;
+        /// Close on exec.
+        const CLOEXEC = 0o2_000_000;
+        /// Data and metadata reach the disk before a write returns.
+        const SYNC = 0o4_010_000;
+        /// A place in the tree only.
+        const PATH = 0o10_000_000;
+        /// An unnamed file in the directory.
+        const TMPFILE = 0o20_200_000;
+        /// Bits without a name here are kept.
+        const _ = !0;
+    }
+}
+
+impl OpenFlags {
+    /// Whether reading is allowed.
+    pub fn readable(self) -> bool {
+        self.bits() & 3 != 1 && !self.contains(Self::PATH)
+    }
+
+    /// Whether writing is allowed.
+    pub fn writable(self) -> bool {
+        matches!(self.bits() & 3, 1 | 2) && !self.contains(Self::PATH)
+    }
+}
+
+/// What a call on an open file description brings along.
+#[derive(Clone, Copy, Debug)]
+pub struct Io {
+    /// Position in bytes; meaningless for files that are not seekable.
+    pub offset: u64,
+    /// Status flags: NONBLOCK, APPEND, DIRECT, SYNC.
+    pub flags: OpenFlags,
+}
+
+impl Io {
+    /// Whether to fail with EAGAIN instead of blocking.
+    pub fn nonblocking(self) -> bool {
+        self.flags.contains(OpenFlags::NONBLOCK)
+    }
+}
+
+/// Something a descriptor can refer to.
+///
+/// Blocking methods block only if `io` does not say otherwise, and return ERESTARTSYS when a signal
+/// interrupts them before any byte was moved.
+pub trait File: Send + Sync + Any {
+    /// Reads at `io.offset` (if seekable) into `dest`; 0 at the end.
+    ///
+    /// # Errors
+    /// As read(2). The default is EINVAL.
+    fn read(&self, io: Io, dest: &mut Dest<'_>) -> Result<usize> {
+        let _ = (io, dest);
+        Err(Errno::EINVAL)
+    }
+
+    /// Writes at `io.offset` (if seekable; at the end with APPEND) from `source`. Returns the bytes
+    /// written and the position behind them.
+    ///
+    /// # Errors
+    /// As write(2). The default is EINVAL.
+    fn write(&self, io: Io, source: &mut Source<'_>) -> Result<Written> {
+        let _ = (io, source);
+        Err(Errno::EINVAL)
+    }
+
+    /// What is ready now. Files that never block are always readable and writable.
+    fn poll(&self) -> PollEvents {
+        PollEvents::IN | PollEvents::OUT | PollEvents::RDNORM | PollEvents::WRNORM
+    }
+
+    /// Where changes of [`Self::poll`] are announced; `None` if it never changes.
+    fn wait_queue(&self) -> Option<&WaitQueue> {
+        None
+    }
+
+    /// Whether it has a position: pread(2) and lseek(2) work. If not they answer ESPIPE.
+    fn is_seekable(&self) -> bool {
+        false
+    }
+
+    /// Device-specific requests.
+    ///
+    /// # Errors
+    /// ENOTTY by default, as Linux answers for requests that a file does not know.
+    fn ioctl(&self, request: u32, argument: usize) -> Result<usize> {
+        let _ = (request, argument);
+        Err(Errno::ENOTTY)
+    }
+
+    /// The inode behind it, for fstat(2), fchmod(2), ….
+    fn inode(&self) -> Option<&Arc<dyn crate::fs::inode::Inode>> {
+        None
+    }
+
+    /// The last descriptor of an open file description was closed. Pipes and sockets hang up here.
+    fn release(&self, flags: OpenFlags) {
+        let _ = flags;
+    }
+
+    /// For downcasts by calls that work on one kind of file only (epoll, timerfd, sockets).
+    fn as_any(&self) -> &dyn Any;
+}
+
+/// What a write did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Number of bytes.
+    pub count: usize,
+    /// Position behind the last of them.
+    pub end: u64,
+}
+
+/// An open file description.
+pub struct OpenFile {
+    file: Arc<dyn File>,
+    flags: AtomicU32,
+    offset: SpinLock<u64>,
+}
+
+impl OpenFile {
+    /// A new description of `file` at offset 0.
+    pub fn new(file: Arc<dyn File>, flags: OpenFlags) -> Arc<Self> {
+        Arc::new(Self {
+            file,
+            flags: AtomicU32::new(flags.bits()),
+            offset: SpinLock::new(0),
+        })
+    }
+
+    /// The file.
+    pub fn file(&self) -> &Arc<dyn File> {
+        &self.file
+    }
+
+    /// The file as a `T`, if it is one.
+    pub fn downcast<T: File>(&self) -> Option<&T> {
+        self.file.as_any().downcast_ref()
+    }
+
+    /// Access mode and status flags.
+    pub fn flags(&self) -> OpenFlags {
+        OpenFlags::from_bits_retain(self.flags.load(Ordering::Relaxed))
+    }
+
+    /// Replaces the flags (F_SETFL; the caller keeps the access mode).
+    pub fn set_flags(&self, flags: OpenFlags) {
+        self.flags.store(flags.bits(), Ordering::Relaxed);
+    }
+
+    /// The offset, locked: read(2) and write(2) move it.
+    pub fn offset(&self) -> &SpinLock<u64> {
+        &self.offset
+    }
+}
+
+impl Drop for OpenFile {
+    fn drop(&mut self) {
+        self.file.release(self.flags());
+    }
+}

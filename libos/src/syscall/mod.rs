@@ -1,0 +1,24 @@
+//! The system-call table and its handlers.
+//!
+//! [`table`] has one line per call; each family file decodes arguments and delegates to the
+//! subsystem that owns the matter. Only [`dispatch`] makes a negative number of an error.
+
+pub mod event;
+pub mod fd;
+pub mod file_io;
+pub mod identity;
+pub mod memory;
+pub mod metadata;
+pub mod path;
+pub mod poll;
+pub mod signal;
+pub mod socket;
+pub mod system;
+pub mod table;
+pub mod task;
+pub mod time;
+
+mod convert;
+mod dispatch;
+
+pub use dispatch::dispatch;

@@ -1,0 +1,540 @@
+//! One line per Linux system call: number, name, argument kinds, handler, status, note.
+//!
+//! The lines generate the dispatch function, the trace's view of a call, and the generated
+//! document `docs/syscalls.md`. Numbers and names are those of the x86-64 ABI (arch/x86/entry/
+//! syscalls/syscall_64.tbl in the kernel's source).
+
+use crate::errno::{Errno, SysResult};
+use crate::syscall::convert::Handler;
+use crate::syscall::{
+    event, fd, file_io, identity, memory, metadata, path, poll, signal, socket, system, task, time,
+};
+
+/// How far a call is implemented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// As Linux has it, to the best of the tests.
+    Full,
+    /// The note says what is missing.
+    Partial,
+    /// Answered with an error on purpose; the note says which and why.
+    Refused,
+    /// Not yet: ENOSYS.
+    Missing,
+}
+
+/// What an argument is, for the trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A descriptor.
+    Fd,
+    /// A directory descriptor or AT_FDCWD.
+    DirFd,
+    /// A pathname.
+    Path,
+    /// A NUL-terminated string.
+    Str,
+    /// A buffer that the call fills; the result says how far.
+    OutBuf,
+    /// A buffer whose length is the next argument.
+    InBuf,
+    /// An I/O vector whose length is the next argument.
+    Iovec,
+    /// Another address.
+    Ptr,
+    /// A number of bytes.
+    Size,
+    /// A signed 64-bit position.
+    Offset,
+    /// A signed 32-bit number.
+    Int,
+    /// A set of bits without names here.
+    Hex,
+    /// `O_*`.
+    OpenFlags,
+    /// A file mode, octal.
+    Mode,
+    /// `PROT_*`.
+    Prot,
+    /// `MAP_*`.
+    MapFlags,
+    /// `CLONE_*`.
+    CloneFlags,
+    /// A futex operation.
+    FutexOp,
+    /// A signal number.
+    Signal,
+    /// A signal set.
+    Sigset,
+    /// A clock id.
+    Clock,
+    /// A `struct timespec`.
+    Timespec,
+}
+
+/// One line of the table.
+pub struct Entry {
+    /// System-call number.
+    pub number: u32,
+    /// Name, as in the man page.
+    pub name: &'static str,
+    /// Kinds of its arguments.
+    pub arguments: &'static [Kind],
+    /// Implementation state.
+    pub status: Status,
+    /// What the status needs to be said.
+    pub note: &'static str,
+}
+
+/// What a number without a handler answers.
+fn unimplemented() -> SysResult {
+    Err(Errno::ENOSYS)
+}
+
+macro_rules! syscalls {
+    ($($number:literal $name:ident($($kind:ident),*) => $handler:path, $status:ident, $note:literal;)*) => {
+        /// All calls, by number.
+        pub static ENTRIES: &[Entry] = &[
+            $(Entry {
+                number: $number,
+                name: stringify!($name),
+                arguments: &[$(Kind::$kind),*],
+                status: Status::$status,
+                note: $note,
+            },)*
+        ];
+
+        /// Calls the handler of `number`.
+        #[inline]
+        pub fn call(number: u64, registers: &[u64; 6]) -> SysResult {
+            match number {
+                $($number => Handler::call(&$handler, registers),)*
+                _ => unimplemented(),
+            }
+        }
+    };
+}
+
+/// The line of `number`, if there is such a call.
+pub fn entry(number: u64) -> Option<&'static Entry> {
+    let number = u32::try_from(number).ok()?;
+    ENTRIES
+        .binary_search_by_key(&number, |entry| entry.number)
+        .ok()
+        .map(|index| &ENTRIES[index])
+}
+
+#[rustfmt::skip]
+syscalls! {
+    0 read(Fd, OutBuf, Size) => file_io::read, Missing, "";
+    1 write(Fd, InBuf, Size) => file_io::write, Missing, "";
+    2 open(Path, OpenFlags, Mode) => path::open, Missing, "";
+    3 close(Fd) => fd::close, Missing, "";
+    4 stat(Path, Ptr) => metadata::stat, Missing, "";
+    5 fstat(Fd, Ptr) => metadata::fstat, Missing, "";
+    6 lstat(Path, Ptr) => metadata::lstat, Missing, "";
+    7 poll(Ptr, Int, Int) => poll::poll, Missing, "";
+    8 lseek(Fd, Offset, Int) => file_io::lseek, Missing, "";
+    9 mmap(Ptr, Size, Prot, MapFlags, Fd, Offset) => memory::mmap, Missing, "";
+    10 mprotect(Ptr, Size, Prot) => memory::mprotect, Missing, "";
+    11 munmap(Ptr, Size) => memory::munmap, Missing, "";
+    12 brk(Ptr) => memory::brk, Missing, "";
+    13 rt_sigaction(Signal, Ptr, Ptr, Size) => signal::rt_sigaction, Missing, "";
+    14 rt_sigprocmask(Int, Sigset, Ptr, Size) => signal::rt_sigprocmask, Missing, "";
+    15 rt_sigreturn() => signal::rt_sigreturn, Missing, "";
+    16 ioctl(Fd, Hex, Hex) => fd::ioctl, Missing, "";
+    17 pread64(Fd, OutBuf, Size, Offset) => file_io::pread64, Missing, "";
+    18 pwrite64(Fd, InBuf, Size, Offset) => file_io::pwrite64, Missing, "";
+    19 readv(Fd, Iovec, Int) => file_io::readv, Missing, "";
+    20 writev(Fd, Iovec, Int) => file_io::writev, Missing, "";
+    21 access(Path, Int) => path::access, Missing, "";
+    22 pipe(Ptr) => event::pipe, Missing, "";
+    23 select(Int, Ptr, Ptr, Ptr, Ptr) => poll::select, Missing, "";
+    24 sched_yield() => task::sched_yield, Missing, "";
+    25 mremap(Ptr, Size, Size, Hex, Ptr) => memory::mremap, Missing, "";
+    26 msync(Ptr, Size, Hex) => memory::msync, Missing, "";
+    27 mincore(Ptr, Size, Ptr) => memory::mincore, Missing, "";
+    28 madvise(Ptr, Size, Int) => memory::madvise, Missing, "";
+    29 shmget() => unimplemented, Missing, "";
+    30 shmat() => unimplemented, Missing, "";
+    31 shmctl() => unimplemented, Missing, "";
+    32 dup(Fd) => fd::dup, Missing, "";
+    33 dup2(Fd, Fd) => fd::dup2, Missing, "";
+    34 pause() => signal::pause, Missing, "";
+    35 nanosleep(Timespec, Ptr) => time::nanosleep, Missing, "";
+    36 getitimer(Int, Ptr) => time::getitimer, Missing, "";
+    37 alarm(Int) => time::alarm, Missing, "";
+    38 setitimer(Int, Ptr, Ptr) => time::setitimer, Missing, "";
+    39 getpid() => task::getpid, Missing, "";
+    40 sendfile(Fd, Fd, Ptr, Size) => file_io::sendfile, Missing, "";
+    41 socket(Int, Hex, Int) => socket::socket, Missing, "";
+    42 connect(Fd, Ptr, Int) => socket::connect, Missing, "";
+    43 accept(Fd, Ptr, Ptr) => socket::accept, Missing, "";
+    44 sendto(Fd, InBuf, Size, Hex, Ptr, Int) => socket::sendto, Missing, "";
+    45 recvfrom(Fd, OutBuf, Size, Hex, Ptr, Ptr) => socket::recvfrom, Missing, "";
+    46 sendmsg(Fd, Ptr, Hex) => socket::sendmsg, Missing, "";
+    47 recvmsg(Fd, Ptr, Hex) => socket::recvmsg, Missing, "";
+    48 shutdown(Fd, Int) => socket::shutdown, Missing, "";
+    49 bind(Fd, Ptr, Int) => socket::bind, Missing, "";
+    50 listen(Fd, Int) => socket::listen, Missing, "";
+    51 getsockname(Fd, Ptr, Ptr) => socket::getsockname, Missing, "";
+    52 getpeername(Fd, Ptr, Ptr) => socket::getpeername, Missing, "";
+    53 socketpair(Int, Hex, Int, Ptr) => socket::socketpair, Missing, "";
+    54 setsockopt(Fd, Int, Int, InBuf, Int) => socket::setsockopt, Missing, "";
+    55 getsockopt(Fd, Int, Int, Ptr, Ptr) => socket::getsockopt, Missing, "";
+    56 clone(CloneFlags, Ptr, Ptr, Ptr, Ptr) => task::clone, Missing, "";
+    57 fork() => task::fork, Missing, "";
+    58 vfork() => task::vfork, Missing, "";
+    59 execve(Path, Ptr, Ptr) => task::execve, Missing, "";
+    60 exit(Int) => task::exit, Missing, "";
+    61 wait4(Int, Ptr, Hex, Ptr) => task::wait4, Missing, "";
+    62 kill(Int, Signal) => signal::kill, Missing, "";
+    63 uname(Ptr) => system::uname, Missing, "";
+    64 semget() => unimplemented, Missing, "";
+    65 semop() => unimplemented, Missing, "";
+    66 semctl() => unimplemented, Missing, "";
+    67 shmdt() => unimplemented, Missing, "";
+    68 msgget() => unimplemented, Missing, "";
+    69 msgsnd() => unimplemented, Missing, "";
+    70 msgrcv() => unimplemented, Missing, "";
+    71 msgctl() => unimplemented, Missing, "";
+    72 fcntl(Fd, Int, Hex) => fd::fcntl, Missing, "";
+    73 flock(Fd, Int) => fd::flock, Missing, "";
+    74 fsync(Fd) => file_io::fsync, Missing, "";
+    75 fdatasync(Fd) => file_io::fdatasync, Missing, "";
+    76 truncate(Path, Offset) => file_io::truncate, Missing, "";
+    77 ftruncate(Fd, Offset) => file_io::ftruncate, Missing, "";
+    78 getdents(Fd, Ptr, Size) => path::getdents, Missing, "";
+    79 getcwd(OutBuf, Size) => path::getcwd, Missing, "";
+    80 chdir(Path) => path::chdir, Missing, "";
+    81 fchdir(Fd) => path::fchdir, Missing, "";
+    82 rename(Path, Path) => path::rename, Missing, "";
+    83 mkdir(Path, Mode) => path::mkdir, Missing, "";
+    84 rmdir(Path) => path::rmdir, Missing, "";
+    85 creat(Path, Mode) => path::creat, Missing, "";
+    86 link(Path, Path) => path::link, Missing, "";
+    87 unlink(Path) => path::unlink, Missing, "";
+    88 symlink(Path, Path) => path::symlink, Missing, "";
+    89 readlink(Path, OutBuf, Size) => path::readlink, Missing, "";
+    90 chmod(Path, Mode) => metadata::chmod, Missing, "";
+    91 fchmod(Fd, Mode) => metadata::fchmod, Missing, "";
+    92 chown(Path, Int, Int) => metadata::chown, Missing, "";
+    93 fchown(Fd, Int, Int) => metadata::fchown, Missing, "";
+    94 lchown(Path, Int, Int) => metadata::lchown, Missing, "";
+    95 umask(Mode) => path::umask, Missing, "";
+    96 gettimeofday(Ptr, Ptr) => time::gettimeofday, Missing, "";
+    97 getrlimit(Int, Ptr) => system::getrlimit, Missing, "";
+    98 getrusage(Int, Ptr) => time::getrusage, Missing, "";
+    99 sysinfo(Ptr) => system::sysinfo, Missing, "";
+    100 times(Ptr) => time::times, Missing, "";
+    101 ptrace(Int, Int, Ptr, Ptr) => task::ptrace, Missing, "";
+    102 getuid() => identity::getuid, Missing, "";
+    103 syslog(Int, Ptr, Int) => system::syslog, Missing, "";
+    104 getgid() => identity::getgid, Missing, "";
+    105 setuid(Int) => identity::setuid, Missing, "";
+    106 setgid(Int) => identity::setgid, Missing, "";
+    107 geteuid() => identity::geteuid, Missing, "";
+    108 getegid() => identity::getegid, Missing, "";
+    109 setpgid(Int, Int) => identity::setpgid, Missing, "";
+    110 getppid() => task::getppid, Missing, "";
+    111 getpgrp() => identity::getpgrp, Missing, "";
+    112 setsid() => identity::setsid, Missing, "";
+    113 setreuid(Int, Int) => identity::setreuid, Missing, "";
+    114 setregid(Int, Int) => identity::setregid, Missing, "";
+    115 getgroups(Int, Ptr) => identity::getgroups, Missing, "";
+    116 setgroups(Int, Ptr) => identity::setgroups, Missing, "";
+    117 setresuid(Int, Int, Int) => identity::setresuid, Missing, "";
+    118 getresuid(Ptr, Ptr, Ptr) => identity::getresuid, Missing, "";
+    119 setresgid(Int, Int, Int) => identity::setresgid, Missing, "";
+    120 getresgid(Ptr, Ptr, Ptr) => identity::getresgid, Missing, "";
+    121 getpgid(Int) => identity::getpgid, Missing, "";
+    122 setfsuid(Int) => identity::setfsuid, Missing, "";
+    123 setfsgid(Int) => identity::setfsgid, Missing, "";
+    124 getsid(Int) => identity::getsid, Missing, "";
+    125 capget(Ptr, Ptr) => identity::capget, Missing, "";
+    126 capset(Ptr, Ptr) => identity::capset, Missing, "";
+    127 rt_sigpending(Ptr, Size) => signal::rt_sigpending, Missing, "";
+    128 rt_sigtimedwait(Sigset, Ptr, Timespec, Size) => signal::rt_sigtimedwait, Missing, "";
+    129 rt_sigqueueinfo(Int, Signal, Ptr) => signal::rt_sigqueueinfo, Missing, "";
+    130 rt_sigsuspend(Sigset, Size) => signal::rt_sigsuspend, Missing, "";
+    131 sigaltstack(Ptr, Ptr) => signal::sigaltstack, Missing, "";
+    132 utime(Path, Ptr) => metadata::utime, Missing, "";
+    133 mknod(Path, Mode, Hex) => path::mknod, Missing, "";
+    134 uselib() => unimplemented, Missing, "";
+    135 personality(Hex) => system::personality, Missing, "";
+    136 ustat(Int, Ptr) => metadata::ustat, Missing, "";
+    137 statfs(Path, Ptr) => metadata::statfs, Missing, "";
+    138 fstatfs(Fd, Ptr) => metadata::fstatfs, Missing, "";
+    139 sysfs() => unimplemented, Missing, "";
+    140 getpriority(Int, Int) => task::getpriority, Missing, "";
+    141 setpriority(Int, Int, Int) => task::setpriority, Missing, "";
+    142 sched_setparam(Int, Ptr) => task::sched_setparam, Missing, "";
+    143 sched_getparam(Int, Ptr) => task::sched_getparam, Missing, "";
+    144 sched_setscheduler(Int, Int, Ptr) => task::sched_setscheduler, Missing, "";
+    145 sched_getscheduler(Int) => task::sched_getscheduler, Missing, "";
+    146 sched_get_priority_max(Int) => task::sched_get_priority_max, Missing, "";
+    147 sched_get_priority_min(Int) => task::sched_get_priority_min, Missing, "";
+    148 sched_rr_get_interval(Int, Ptr) => task::sched_rr_get_interval, Missing, "";
+    149 mlock(Ptr, Size) => memory::mlock, Missing, "";
+    150 munlock(Ptr, Size) => memory::munlock, Missing, "";
+    151 mlockall(Hex) => memory::mlockall, Missing, "";
+    152 munlockall() => memory::munlockall, Missing, "";
+    153 vhangup() => system::vhangup, Missing, "";
+    154 modify_ldt(Int, Ptr, Size) => system::modify_ldt, Missing, "";
+    155 pivot_root(Path, Path) => path::pivot_root, Missing, "";
+    156 _sysctl() => unimplemented, Missing, "";
+    157 prctl(Int, Hex, Hex, Hex, Hex) => system::prctl, Missing, "";
+    158 arch_prctl(Hex, Ptr) => task::arch_prctl, Missing, "";
+    159 adjtimex(Ptr) => time::adjtimex, Missing, "";
+    160 setrlimit(Int, Ptr) => system::setrlimit, Missing, "";
+    161 chroot(Path) => path::chroot, Missing, "";
+    162 sync() => file_io::sync, Missing, "";
+    163 acct(Path) => system::acct, Missing, "";
+    164 settimeofday(Ptr, Ptr) => time::settimeofday, Missing, "";
+    165 mount(Path, Path, Str, Hex, Ptr) => path::mount, Missing, "";
+    166 umount2(Path, Hex) => path::umount2, Missing, "";
+    167 swapon(Path, Hex) => system::swapon, Missing, "";
+    168 swapoff(Path) => system::swapoff, Missing, "";
+    169 reboot(Hex, Hex, Hex, Ptr) => system::reboot, Missing, "";
+    170 sethostname(Str, Size) => system::sethostname, Missing, "";
+    171 setdomainname(Str, Size) => system::setdomainname, Missing, "";
+    172 iopl(Int) => system::iopl, Missing, "";
+    173 ioperm(Hex, Hex, Int) => system::ioperm, Missing, "";
+    174 create_module() => unimplemented, Missing, "";
+    175 init_module(Ptr, Size, Str) => system::init_module, Missing, "";
+    176 delete_module(Str, Hex) => system::delete_module, Missing, "";
+    177 get_kernel_syms() => unimplemented, Missing, "";
+    178 query_module() => unimplemented, Missing, "";
+    179 quotactl(Int, Path, Int, Ptr) => system::quotactl, Missing, "";
+    180 nfsservctl() => unimplemented, Missing, "";
+    181 getpmsg() => unimplemented, Missing, "";
+    182 putpmsg() => unimplemented, Missing, "";
+    183 afs_syscall() => unimplemented, Missing, "";
+    184 tuxcall() => unimplemented, Missing, "";
+    185 security() => unimplemented, Missing, "";
+    186 gettid() => task::gettid, Missing, "";
+    187 readahead(Fd, Offset, Size) => file_io::readahead, Missing, "";
+    188 setxattr(Path, Str, InBuf, Size, Hex) => metadata::setxattr, Missing, "";
+    189 lsetxattr(Path, Str, InBuf, Size, Hex) => metadata::lsetxattr, Missing, "";
+    190 fsetxattr(Fd, Str, InBuf, Size, Hex) => metadata::fsetxattr, Missing, "";
+    191 getxattr(Path, Str, Ptr, Size) => metadata::getxattr, Missing, "";
+    192 lgetxattr(Path, Str, Ptr, Size) => metadata::lgetxattr, Missing, "";
+    193 fgetxattr(Fd, Str, Ptr, Size) => metadata::fgetxattr, Missing, "";
+    194 listxattr(Path, Ptr, Size) => metadata::listxattr, Missing, "";
+    195 llistxattr(Path, Ptr, Size) => metadata::llistxattr, Missing, "";
+    196 flistxattr(Fd, Ptr, Size) => metadata::flistxattr, Missing, "";
+    197 removexattr(Path, Str) => metadata::removexattr, Missing, "";
+    198 lremovexattr(Path, Str) => metadata::lremovexattr, Missing, "";
+    199 fremovexattr(Fd, Str) => metadata::fremovexattr, Missing, "";
+    200 tkill(Int, Signal) => signal::tkill, Missing, "";
+    201 time(Ptr) => time::time, Missing, "";
+    202 futex(Ptr, FutexOp, Int, Ptr, Ptr, Hex) => task::futex, Missing, "";
+    203 sched_setaffinity(Int, Size, Ptr) => task::sched_setaffinity, Missing, "";
+    204 sched_getaffinity(Int, Size, Ptr) => task::sched_getaffinity, Missing, "";
+    205 set_thread_area() => unimplemented, Missing, "";
+    206 io_setup() => unimplemented, Missing, "";
+    207 io_destroy() => unimplemented, Missing, "";
+    208 io_getevents() => unimplemented, Missing, "";
+    209 io_submit() => unimplemented, Missing, "";
+    210 io_cancel() => unimplemented, Missing, "";
+    211 get_thread_area() => unimplemented, Missing, "";
+    212 lookup_dcookie() => unimplemented, Missing, "";
+    213 epoll_create(Int) => poll::epoll_create, Missing, "";
+    214 epoll_ctl_old() => unimplemented, Missing, "";
+    215 epoll_wait_old() => unimplemented, Missing, "";
+    216 remap_file_pages(Ptr, Size, Prot, Size, Hex) => memory::remap_file_pages, Missing, "";
+    217 getdents64(Fd, Ptr, Size) => path::getdents64, Missing, "";
+    218 set_tid_address(Ptr) => task::set_tid_address, Missing, "";
+    219 restart_syscall() => signal::restart_syscall, Missing, "";
+    220 semtimedop() => unimplemented, Missing, "";
+    221 fadvise64(Fd, Offset, Size, Int) => file_io::fadvise64, Missing, "";
+    222 timer_create(Clock, Ptr, Ptr) => time::timer_create, Missing, "";
+    223 timer_settime(Int, Hex, Ptr, Ptr) => time::timer_settime, Missing, "";
+    224 timer_gettime(Int, Ptr) => time::timer_gettime, Missing, "";
+    225 timer_getoverrun(Int) => time::timer_getoverrun, Missing, "";
+    226 timer_delete(Int) => time::timer_delete, Missing, "";
+    227 clock_settime(Clock, Ptr) => time::clock_settime, Missing, "";
+    228 clock_gettime(Clock, Ptr) => time::clock_gettime, Missing, "";
+    229 clock_getres(Clock, Ptr) => time::clock_getres, Missing, "";
+    230 clock_nanosleep(Clock, Hex, Timespec, Ptr) => time::clock_nanosleep, Missing, "";
+    231 exit_group(Int) => task::exit_group, Missing, "";
+    232 epoll_wait(Fd, Ptr, Int, Int) => poll::epoll_wait, Missing, "";
+    233 epoll_ctl(Fd, Int, Fd, Ptr) => poll::epoll_ctl, Missing, "";
+    234 tgkill(Int, Int, Signal) => signal::tgkill, Missing, "";
+    235 utimes(Path, Ptr) => metadata::utimes, Missing, "";
+    236 vserver() => unimplemented, Missing, "";
+    237 mbind(Ptr, Size, Int, Ptr, Size, Hex) => memory::mbind, Missing, "";
+    238 set_mempolicy(Int, Ptr, Size) => memory::set_mempolicy, Missing, "";
+    239 get_mempolicy(Ptr, Ptr, Size, Ptr, Hex) => memory::get_mempolicy, Missing, "";
+    240 mq_open() => unimplemented, Missing, "";
+    241 mq_unlink() => unimplemented, Missing, "";
+    242 mq_timedsend() => unimplemented, Missing, "";
+    243 mq_timedreceive() => unimplemented, Missing, "";
+    244 mq_notify() => unimplemented, Missing, "";
+    245 mq_getsetattr() => unimplemented, Missing, "";
+    246 kexec_load(Hex, Hex, Ptr, Hex) => system::kexec_load, Missing, "";
+    247 waitid(Int, Int, Ptr, Hex, Ptr) => task::waitid, Missing, "";
+    248 add_key(Str, Str, Ptr, Size, Int) => system::add_key, Missing, "";
+    249 request_key(Str, Str, Str, Int) => system::request_key, Missing, "";
+    250 keyctl(Int, Hex, Hex, Hex, Hex) => system::keyctl, Missing, "";
+    251 ioprio_set(Int, Int, Int) => system::ioprio_set, Missing, "";
+    252 ioprio_get(Int, Int) => system::ioprio_get, Missing, "";
+    253 inotify_init() => event::inotify_init, Missing, "";
+    254 inotify_add_watch(Fd, Path, Hex) => event::inotify_add_watch, Missing, "";
+    255 inotify_rm_watch(Fd, Int) => event::inotify_rm_watch, Missing, "";
+    256 migrate_pages() => unimplemented, Missing, "";
+    257 openat(DirFd, Path, OpenFlags, Mode) => path::openat, Missing, "";
+    258 mkdirat(DirFd, Path, Mode) => path::mkdirat, Missing, "";
+    259 mknodat(DirFd, Path, Mode, Hex) => path::mknodat, Missing, "";
+    260 fchownat(DirFd, Path, Int, Int, Hex) => metadata::fchownat, Missing, "";
+    261 futimesat(DirFd, Path, Ptr) => metadata::futimesat, Missing, "";
+    262 newfstatat(DirFd, Path, Ptr, Hex) => metadata::newfstatat, Missing, "";
+    263 unlinkat(DirFd, Path, Hex) => path::unlinkat, Missing, "";
+    264 renameat(DirFd, Path, DirFd, Path) => path::renameat, Missing, "";
+    265 linkat(DirFd, Path, DirFd, Path, Hex) => path::linkat, Missing, "";
+    266 symlinkat(Path, DirFd, Path) => path::symlinkat, Missing, "";
+    267 readlinkat(DirFd, Path, OutBuf, Size) => path::readlinkat, Missing, "";
+    268 fchmodat(DirFd, Path, Mode) => metadata::fchmodat, Missing, "";
+    269 faccessat(DirFd, Path, Int) => path::faccessat, Missing, "";
+    270 pselect6(Int, Ptr, Ptr, Ptr, Timespec, Ptr) => poll::pselect6, Missing, "";
+    271 ppoll(Ptr, Int, Timespec, Sigset, Size) => poll::ppoll, Missing, "";
+    272 unshare(CloneFlags) => task::unshare, Missing, "";
+    273 set_robust_list(Ptr, Size) => task::set_robust_list, Missing, "";
+    274 get_robust_list(Int, Ptr, Ptr) => task::get_robust_list, Missing, "";
+    275 splice(Fd, Ptr, Fd, Ptr, Size, Hex) => file_io::splice, Missing, "";
+    276 tee(Fd, Fd, Size, Hex) => file_io::tee, Missing, "";
+    277 sync_file_range(Fd, Offset, Offset, Hex) => file_io::sync_file_range, Missing, "";
+    278 vmsplice(Fd, Iovec, Size, Hex) => file_io::vmsplice, Missing, "";
+    279 move_pages() => unimplemented, Missing, "";
+    280 utimensat(DirFd, Path, Ptr, Hex) => metadata::utimensat, Missing, "";
+    281 epoll_pwait(Fd, Ptr, Int, Int, Sigset, Size) => poll::epoll_pwait, Missing, "";
+    282 signalfd(Fd, Sigset, Size) => event::signalfd, Missing, "";
+    283 timerfd_create(Clock, Hex) => event::timerfd_create, Missing, "";
+    284 eventfd(Int) => event::eventfd, Missing, "";
+    285 fallocate(Fd, Hex, Offset, Offset) => file_io::fallocate, Missing, "";
+    286 timerfd_settime(Fd, Hex, Ptr, Ptr) => event::timerfd_settime, Missing, "";
+    287 timerfd_gettime(Fd, Ptr) => event::timerfd_gettime, Missing, "";
+    288 accept4(Fd, Ptr, Ptr, Hex) => socket::accept4, Missing, "";
+    289 signalfd4(Fd, Sigset, Size, Hex) => event::signalfd4, Missing, "";
+    290 eventfd2(Int, Hex) => event::eventfd2, Missing, "";
+    291 epoll_create1(Hex) => poll::epoll_create1, Missing, "";
+    292 dup3(Fd, Fd, OpenFlags) => fd::dup3, Missing, "";
+    293 pipe2(Ptr, OpenFlags) => event::pipe2, Missing, "";
+    294 inotify_init1(Hex) => event::inotify_init1, Missing, "";
+    295 preadv(Fd, Iovec, Int, Offset, Offset) => file_io::preadv, Missing, "";
+    296 pwritev(Fd, Iovec, Int, Offset, Offset) => file_io::pwritev, Missing, "";
+    297 rt_tgsigqueueinfo(Int, Int, Signal, Ptr) => signal::rt_tgsigqueueinfo, Missing, "";
+    298 perf_event_open(Ptr, Int, Int, Fd, Hex) => system::perf_event_open, Missing, "";
+    299 recvmmsg(Fd, Ptr, Int, Hex, Timespec) => socket::recvmmsg, Missing, "";
+    300 fanotify_init() => unimplemented, Missing, "";
+    301 fanotify_mark() => unimplemented, Missing, "";
+    302 prlimit64(Int, Int, Ptr, Ptr) => system::prlimit64, Missing, "";
+    303 name_to_handle_at(DirFd, Path, Ptr, Ptr, Hex) => path::name_to_handle_at, Missing, "";
+    304 open_by_handle_at() => unimplemented, Missing, "";
+    305 clock_adjtime(Clock, Ptr) => time::clock_adjtime, Missing, "";
+    306 syncfs(Fd) => file_io::syncfs, Missing, "";
+    307 sendmmsg(Fd, Ptr, Int, Hex) => socket::sendmmsg, Missing, "";
+    308 setns(Fd, CloneFlags) => task::setns, Missing, "";
+    309 getcpu(Ptr, Ptr, Ptr) => task::getcpu, Missing, "";
+    310 process_vm_readv() => unimplemented, Missing, "";
+    311 process_vm_writev() => unimplemented, Missing, "";
+    312 kcmp(Int, Int, Int, Hex, Hex) => task::kcmp, Missing, "";
+    313 finit_module() => unimplemented, Missing, "";
+    314 sched_setattr(Int, Ptr, Hex) => task::sched_setattr, Missing, "";
+    315 sched_getattr(Int, Ptr, Size, Hex) => task::sched_getattr, Missing, "";
+    316 renameat2(DirFd, Path, DirFd, Path, Hex) => path::renameat2, Missing, "";
+    317 seccomp(Int, Hex, Ptr) => system::seccomp, Missing, "";
+    318 getrandom(Ptr, Size, Hex) => system::getrandom, Missing, "";
+    319 memfd_create(Str, Hex) => event::memfd_create, Missing, "";
+    320 kexec_file_load() => unimplemented, Missing, "";
+    321 bpf(Int, Ptr, Int) => system::bpf, Missing, "";
+    322 execveat(DirFd, Path, Ptr, Ptr, Hex) => task::execveat, Missing, "";
+    323 userfaultfd(Hex) => system::userfaultfd, Missing, "";
+    324 membarrier(Int, Hex, Int) => memory::membarrier, Missing, "";
+    325 mlock2(Ptr, Size, Hex) => memory::mlock2, Missing, "";
+    326 copy_file_range(Fd, Ptr, Fd, Ptr, Size, Hex) => file_io::copy_file_range, Missing, "";
+    327 preadv2(Fd, Iovec, Int, Offset, Offset, Hex) => file_io::preadv2, Missing, "";
+    328 pwritev2(Fd, Iovec, Int, Offset, Offset, Hex) => file_io::pwritev2, Missing, "";
+    329 pkey_mprotect(Ptr, Size, Prot, Int) => memory::pkey_mprotect, Missing, "";
+    330 pkey_alloc() => unimplemented, Missing, "";
+    331 pkey_free() => unimplemented, Missing, "";
+    332 statx(DirFd, Path, Hex, Hex, Ptr) => metadata::statx, Missing, "";
+    333 io_pgetevents() => unimplemented, Missing, "";
+    334 rseq(Ptr, Int, Hex, Hex) => task::rseq, Missing, "";
+    424 pidfd_send_signal(Fd, Signal, Ptr, Hex) => task::pidfd_send_signal, Missing, "";
+    425 io_uring_setup(Int, Ptr) => system::io_uring_setup, Missing, "";
+    426 io_uring_enter(Fd, Int, Int, Hex, Ptr, Size) => system::io_uring_enter, Missing, "";
+    427 io_uring_register(Fd, Int, Ptr, Int) => system::io_uring_register, Missing, "";
+    428 open_tree() => unimplemented, Missing, "";
+    429 move_mount() => unimplemented, Missing, "";
+    430 fsopen() => unimplemented, Missing, "";
+    431 fsconfig() => unimplemented, Missing, "";
+    432 fsmount() => unimplemented, Missing, "";
+    433 fspick() => unimplemented, Missing, "";
+    434 pidfd_open(Int, Hex) => task::pidfd_open, Missing, "";
+    435 clone3(Ptr, Size) => task::clone3, Missing, "";
+    436 close_range(Fd, Fd, Hex) => fd::close_range, Missing, "";
+    437 openat2(DirFd, Path, Ptr, Size) => path::openat2, Missing, "";
+    438 pidfd_getfd(Fd, Fd, Hex) => task::pidfd_getfd, Missing, "";
+    439 faccessat2(DirFd, Path, Int, Hex) => path::faccessat2, Missing, "";
+    440 process_madvise() => unimplemented, Missing, "";
+    441 epoll_pwait2(Fd, Ptr, Int, Timespec, Sigset, Size) => poll::epoll_pwait2, Missing, "";
+    442 mount_setattr() => unimplemented, Missing, "";
+    443 quotactl_fd() => unimplemented, Missing, "";
+    444 landlock_create_ruleset(Ptr, Size, Hex) => system::landlock_create_ruleset, Missing, "";
+    445 landlock_add_rule() => unimplemented, Missing, "";
+    446 landlock_restrict_self() => unimplemented, Missing, "";
+    447 memfd_secret() => unimplemented, Missing, "";
+    448 process_mrelease() => unimplemented, Missing, "";
+    449 futex_waitv() => unimplemented, Missing, "";
+    450 set_mempolicy_home_node() => unimplemented, Missing, "";
+    451 cachestat() => unimplemented, Missing, "";
+    452 fchmodat2(DirFd, Path, Mode, Hex) => metadata::fchmodat2, Missing, "";
+    453 map_shadow_stack() => unimplemented, Missing, "";
+    454 futex_wake() => unimplemented, Missing, "";
+    455 futex_wait() => unimplemented, Missing, "";
+    456 futex_requeue() => unimplemented, Missing, "";
+    457 statmount() => unimplemented, Missing, "";
+    458 listmount() => unimplemented, Missing, "";
+    459 lsm_get_self_attr() => unimplemented, Missing, "";
+    460 lsm_set_self_attr() => unimplemented, Missing, "";
+    461 lsm_list_modules() => unimplemented, Missing, "";
+    462 mseal() => unimplemented, Missing, "";
+    463 setxattrat() => unimplemented, Missing, "";
+    464 getxattrat() => unimplemented, Missing, "";
+    465 listxattrat() => unimplemented, Missing, "";
+    466 removexattrat() => unimplemented, Missing, "";
+    467 open_tree_attr() => unimplemented, Missing, "";}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_ascend() {
+        assert!(
+            ENTRIES
+                .windows(2)
+                .all(|pair| pair[0].number < pair[1].number)
+        );
+    }
+
+    #[test]
+    fn every_line_that_needs_a_note_has_one() {
+        for entry in ENTRIES {
+            let needs = matches!(entry.status, Status::Partial | Status::Refused);
+            assert!(
+                !needs || !entry.note.is_empty(),
+                "{} has no note",
+                entry.name
+            );
+        }
+    }
+
+    #[test]
+    fn an_unknown_number_is_enosys() {
+        assert_eq!(call(100_000, &[0; 6]), Err(Errno::ENOSYS));
+        assert!(entry(100_000).is_none());
+        assert_eq!(entry(0).map(|entry| entry.name), Some("read"));
+    }
+}
