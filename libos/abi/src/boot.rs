@@ -227,4 +227,6 @@ pub struct BootInfo {
     pub cpuinfo: Text,
     /// Total memory of the host in bytes.
     pub host_memory: u64,
+    /// Signals that the caller had set to be ignored (`nohup`): bit `n - 1` for signal `n`.
+    pub ignored_signals: u64,
 }

@@ -1,0 +1,145 @@
+//! Everything that can stop a run before the image is entered.
+//!
+//! One variant per step that failed, with its source kept. [`Error::explain`] is printed once, by
+//! [`crate::main`]: what was expected, what was found, what to try.
+
+use crate::host::HostError;
+use crate::image::ImageError;
+use std::io;
+use std::path::PathBuf;
+
+/// Exit status of the tender's own refusals; every other status is the program's.
+pub const EXIT_REFUSED: u8 = 125;
+
+/// The step that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The command line asks for something impossible.
+    #[error("{option}: expected {expected}, found {found}")]
+    Usage {
+        /// The option.
+        option: &'static str,
+        /// What it takes.
+        expected: &'static str,
+        /// What was given.
+        found: String,
+    },
+    /// The image file cannot be read.
+    #[error("expected a readable image at {}, found: {source}", path.display())]
+    OpenImage {
+        /// The image.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The image is not one that may be run.
+    #[error("{}: {source}", path.display())]
+    Image {
+        /// The image.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: ImageError,
+    },
+    /// The host lacks something.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// A file named on the command line cannot be opened.
+    #[error("{option}: expected a file that can be written at {}, found: {source}", path.display())]
+    OpenFile {
+        /// The option that names it.
+        option: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The memory limit is out of bounds.
+    #[error("memory: expected {expected}, found {found} bytes asked for")]
+    Memory {
+        /// The bounds.
+        expected: String,
+        /// What was asked for, in bytes.
+        found: u64,
+    },
+    /// A host call of a step failed.
+    #[error("{step}: expected {call} to succeed, found: {source}")]
+    System {
+        /// The step.
+        step: Step,
+        /// The host call and what it was for.
+        call: &'static str,
+        /// Its error.
+        source: io::Error,
+    },
+    /// The filter could not be made from its profile.
+    #[error("confine: expected a valid filter profile, found: {0}")]
+    Profile(String),
+}
+
+/// A step of the run, as named in messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Opening handles.
+    Handles,
+    /// Laying out memory.
+    Map,
+    /// Signal stacks and handlers.
+    Signals,
+    /// Closing what is not a handle.
+    Descriptors,
+    /// Giving up privileges.
+    Privileges,
+    /// Installing the filter.
+    Filter,
+}
+
+impl std::fmt::Display for Step {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Handles => "open handles",
+            Self::Map => "map the image",
+            Self::Signals => "prepare signals",
+            Self::Descriptors => "close descriptors",
+            Self::Privileges => "drop privileges",
+            Self::Filter => "install the filter",
+        })
+    }
+}
+
+impl Error {
+    /// The message for the user: what was expected and found, and on its own line what to try.
+    pub fn explain(&self) -> String {
+        format!("{self}\n  try: {}", self.advice())
+    }
+
+    /// What the user can do about it.
+    fn advice(&self) -> &'static str {
+        match self {
+            Self::Usage { .. } => "libos-tender run --help",
+            Self::OpenImage { .. } => "check the path, or make an image with `cargo libos build`",
+            Self::Image { source, .. } => source.advice(),
+            Self::Host(error) => error.advice(),
+            Self::OpenFile { .. } => "name a file in a directory that you may write to",
+            Self::Memory { .. } => "another --mem, or `memory` in libos.toml",
+            Self::System { step, source, .. } => system_advice(*step, source),
+            Self::Profile(_) => "this is a fault of the tender: report it with the image",
+        }
+    }
+}
+
+/// What to try when a host call failed.
+fn system_advice(step: Step, source: &io::Error) -> &'static str {
+    match (step, source.raw_os_error()) {
+        (_, Some(libc::ENOMEM)) => {
+            "raise the address-space limit (`ulimit -v`), or allow overcommit (vm.overcommit_memory)"
+        }
+        (Step::Map, Some(libc::EEXIST)) => {
+            "rebuild the program as static-pie, so that it can be placed anywhere"
+        }
+        (_, Some(libc::EMFILE)) => "raise the limit on open files (`ulimit -n`)",
+        (Step::Filter, Some(libc::EINVAL | libc::ENOSYS)) => {
+            "a kernel with CONFIG_SECCOMP_FILTER, and a container that lets seccomp(2) through"
+        }
+        _ => "strace -f libos-tender … shows the call; a container's own filter may refuse it",
+    }
+}
