@@ -19,6 +19,11 @@ impl Errno {
         self.0
     }
 
+    /// An error number that the host returned.
+    pub(crate) const fn from_host(number: u16) -> Self {
+        Self(number)
+    }
+
     /// The same error, with a reason that the trace shows beside it.
     #[must_use]
     pub fn because(self, reason: &'static str) -> Self {

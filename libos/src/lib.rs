@@ -18,13 +18,21 @@
 
 extern crate alloc;
 
+pub mod arch;
 pub mod errno;
 pub mod fs;
+pub mod futex;
 pub mod hypercall;
 pub mod mm;
 pub mod net;
+#[cfg(not(test))]
+pub mod panic;
+pub mod random;
+pub mod report;
 pub mod sched;
 pub mod signal;
+#[cfg(not(test))]
+pub mod start;
 pub mod sync;
 pub mod syscall;
 pub mod task;

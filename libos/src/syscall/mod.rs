@@ -20,5 +20,7 @@ pub mod time;
 
 mod convert;
 mod dispatch;
+mod trace;
 
-pub use dispatch::dispatch;
+pub use dispatch::{count_trapped, counts, leave, serve, totals, trace_calls};
+pub use trace::signal_name;

@@ -2,36 +2,59 @@
 //!
 //! - [`Process`]: what threads share: descriptors, file-system context, signal actions, identity.
 //! - [`Thread`]: what each has for itself.
+//! - [`clone`]: new threads; [`exit`]: their end and the program's.
+//! - [`stack`]: the stacks on which threads run inside the libOS.
 //!
-//! There is one process now; nothing relies on that but `exit_group`.
+//! There is one process now; nothing relies on that but the end of the program.
 
+pub mod clone;
+pub mod exit;
 mod process;
+pub mod robust;
+pub mod stack;
 mod thread;
 
 use alloc::sync::Arc;
 
+pub use exit::{exit_by_signal, exit_group};
 pub use process::Process;
-pub use thread::{Thread, Tid};
+pub use thread::{RunState, Thread, Tid};
+
+#[cfg(not(test))]
+pub use current::{adopt_extended_state, on_libos_stack};
+pub use current::{note_reason, take_reason, with_current};
+
+/// A synchronous fault of application code, as the host's kernel reported it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// SIGSEGV, SIGBUS, SIGFPE, SIGILL or SIGTRAP.
+    pub signo: i32,
+    /// `si_code`.
+    pub code: i32,
+    /// `si_addr`: the address accessed, or of the instruction.
+    pub address: u64,
+    /// CR2 as the kernel reported it.
+    pub cr2: u64,
+    /// Exception vector.
+    pub trap_number: u64,
+    /// Error code of the exception.
+    pub error_code: u64,
+}
 
 /// The running thread.
+#[inline]
 pub fn current_arc() -> Arc<Thread> {
     current::get()
 }
 
 /// The running thread's process.
 pub fn current_process() -> Arc<Process> {
-    Arc::clone(current_arc().process())
+    with_current(|thread| Arc::clone(thread.process()))
 }
 
-/// Whether the running thread must stop waiting: a signal that it does not block is pending, or
-/// its process is ending.
+/// Whether the running thread must stop waiting: a signal that it does not block is pending.
 pub fn signal_pending() -> bool {
-    current::signal_pending()
-}
-
-/// Keeps `reason` beside the error that the running thread's call is about to return, for the trace.
-pub fn note_reason(reason: &'static str) {
-    current::note_reason(reason);
+    crate::signal::pending_for_current()
 }
 
 #[cfg(test)]
@@ -39,31 +62,106 @@ mod current {
     use super::{Arc, Process, Thread};
 
     std::thread_local! {
-        static CURRENT: Arc<Thread> = Thread::new(1, Process::new(1));
+        static CURRENT: Arc<Thread> = {
+            let process = Process::new(1);
+            let thread = Thread::new(1, Arc::clone(&process));
+            process.threads.lock().insert(1, Arc::clone(&thread));
+            thread
+        };
+        static REASON: std::cell::Cell<Option<&'static str>> = const { std::cell::Cell::new(None) };
     }
 
     pub fn get() -> Arc<Thread> {
         CURRENT.with(Arc::clone)
     }
 
-    pub fn signal_pending() -> bool {
-        false
+    /// Calls `action` with the running thread, without touching its reference count.
+    pub fn with_current<T>(action: impl FnOnce(&Thread) -> T) -> T {
+        CURRENT.with(|thread| action(thread))
     }
 
-    pub fn note_reason(_: &'static str) {}
+    /// Keeps `reason` beside the error that the running thread's call is about to return.
+    pub fn note_reason(reason: &'static str) {
+        REASON.set(Some(reason));
+    }
+
+    /// The reason noted last, once.
+    pub fn take_reason() -> Option<&'static str> {
+        REASON.take()
+    }
 }
 
 #[cfg(not(test))]
 mod current {
     use super::{Arc, Thread};
+    use crate::arch::vcpu;
+    use core::sync::atomic::Ordering;
 
     pub fn get() -> Arc<Thread> {
-        unreachable!()
+        let thread = vcpu::current();
+        // SAFETY: the scheduler holds a reference to the running thread, made by `Arc`, so the count
+        // is at least one and the pointer is an `Arc`'s.
+        unsafe {
+            Arc::increment_strong_count(thread);
+            Arc::from_raw(thread)
+        }
     }
 
-    pub fn signal_pending() -> bool {
-        false
+    /// Calls `action` with the running thread, without touching its reference count.
+    #[inline]
+    pub fn with_current<T>(action: impl FnOnce(&Thread) -> T) -> T {
+        // SAFETY: the scheduler keeps the running thread alive; `action` may sleep, but this
+        // thread's own code runs only while it is alive.
+        action(unsafe { &*vcpu::current() })
     }
 
-    pub fn note_reason(_: &'static str) {}
+    /// Keeps `reason` beside the error that the running thread's call is about to return.
+    pub fn note_reason(reason: &'static str) {
+        if !vcpu::current().is_null() {
+            with_current(|thread| {
+                let place = core::ptr::from_ref(reason).cast::<u8>().cast_mut();
+                thread.reason_len.store(reason.len(), Ordering::Relaxed);
+                thread.reason.store(place, Ordering::Relaxed);
+            });
+        }
+    }
+
+    /// The reason noted last, once.
+    pub fn take_reason() -> Option<&'static str> {
+        with_current(|thread| {
+            let place = thread.reason.swap(core::ptr::null_mut(), Ordering::Relaxed);
+            let len = thread.reason_len.load(Ordering::Relaxed);
+            // SAFETY: `note_reason` stored a static string's address and length.
+            (!place.is_null()).then(|| unsafe {
+                core::str::from_utf8_unchecked(core::slice::from_raw_parts(place, len))
+            })
+        })
+    }
+
+    /// Whether `address` lies in the running thread's libOS stack.
+    pub fn on_libos_stack(address: u64) -> bool {
+        with_current(|thread| thread.stack().contains(address))
+    }
+
+    /// Copies the kernel's extended-state image at `fpstate` into the running thread's own area and
+    /// returns that area's address; 0 if there is none.
+    pub fn adopt_extended_state(fpstate: *const u8) -> u64 {
+        if fpstate.is_null() {
+            return 0;
+        }
+        with_current(|thread| {
+            // SAFETY: called from the host-signal handler while the application runs: nobody else
+            // looks at the thread's CPU state.
+            let state = unsafe { thread.cpu_state() };
+            let Some(area) = state.interrupted_area() else {
+                crate::panic::stop(format_args!(
+                    "out of memory for a thread's vector registers"
+                ))
+            };
+            // SAFETY: the kernel's image has the size that CPUID reports for the enabled
+            // components, which is the area's size.
+            unsafe { fpstate.copy_to_nonoverlapping(area.address(), area.size()) };
+            area.address() as u64
+        })
+    }
 }

@@ -2,6 +2,7 @@
 
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
+use core::sync::atomic::{AtomicI32, Ordering};
 
 use crate::fs::fdtable::FdTable;
 use crate::signal::ProcessSignals;
@@ -11,6 +12,7 @@ use crate::task::{Thread, Tid};
 /// A process.
 pub struct Process {
     pid: Tid,
+    next_tid: AtomicI32,
     /// Living threads by id.
     pub threads: SpinLock<BTreeMap<Tid, Arc<Thread>>>,
     /// Descriptors.
@@ -24,14 +26,37 @@ impl Process {
     pub fn new(pid: Tid) -> Arc<Self> {
         Arc::new(Self {
             pid,
+            next_tid: AtomicI32::new(pid),
             threads: SpinLock::default(),
             files: FdTable::default(),
             signals: ProcessSignals::default(),
         })
     }
 
-    /// Process id.
+    /// Process id; also the id of its first thread.
     pub fn pid(&self) -> Tid {
         self.pid
+    }
+
+    /// An id for a new thread. Ids are not reused before they wrap at Linux's largest, 2^22.
+    pub fn allocate_tid(&self) -> Tid {
+        const LARGEST: Tid = 1 << 22;
+        loop {
+            let last = self.next_tid.load(Ordering::Relaxed);
+            let tid = if last >= LARGEST {
+                self.pid + 1
+            } else {
+                last + 1
+            };
+            self.next_tid.store(tid, Ordering::Relaxed);
+            if !self.threads.lock().contains_key(&tid) {
+                return tid;
+            }
+        }
+    }
+
+    /// The living thread `tid`.
+    pub fn thread(&self, tid: Tid) -> Option<Arc<Thread>> {
+        self.threads.lock().get(&tid).map(Arc::clone)
     }
 }

@@ -48,3 +48,11 @@ impl Instant {
 pub fn realtime_ns() -> u64 {
     crate::hypercall::realtime_ns()
 }
+
+/// A preemption tick: CPU-time timers look at their clocks.
+pub fn tick() {}
+
+/// Whether CPU-time timers want ticks even while nobody else could run.
+pub fn tick_wanted() -> bool {
+    false
+}

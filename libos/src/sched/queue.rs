@@ -1,0 +1,68 @@
+//! The run queue: first come, first served. Policy only; it never switches.
+
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+
+use crate::sync::SpinLock;
+use crate::task::Thread;
+
+/// Threads that can run, in order.
+pub struct RunQueue {
+    threads: SpinLock<VecDeque<Arc<Thread>>>,
+}
+
+impl RunQueue {
+    /// An empty queue.
+    pub const fn new() -> Self {
+        Self {
+            threads: SpinLock::new(VecDeque::new()),
+        }
+    }
+
+    /// Puts `thread` at the end.
+    pub fn push(&self, thread: Arc<Thread>) {
+        self.threads.lock().push_back(thread);
+    }
+
+    /// Takes the thread that has waited longest.
+    pub fn pop(&self) -> Option<Arc<Thread>> {
+        self.threads.lock().pop_front()
+    }
+
+    /// Whether nobody waits.
+    pub fn is_empty(&self) -> bool {
+        self.threads.lock().is_empty()
+    }
+
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.threads.lock().len()
+    }
+}
+
+impl Default for RunQueue {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task::Process;
+
+    #[test]
+    fn threads_run_in_the_order_in_which_they_came() {
+        let process = Process::new(1);
+        let queue = RunQueue::new();
+        for tid in [5, 3, 9] {
+            queue.push(Thread::new(tid, Arc::clone(&process)));
+        }
+        assert_eq!(queue.len(), 3);
+        let order: Vec<_> = core::iter::from_fn(|| queue.pop())
+            .map(|thread| thread.tid())
+            .collect();
+        assert_eq!(order, [5, 3, 9]);
+        assert!(queue.is_empty());
+    }
+}
