@@ -6,9 +6,6 @@
 
 use alloc::alloc::{Layout, alloc_zeroed, dealloc};
 
-/// x87, AVX, AVX-512 opmask, upper halves, upper registers: what a switch cares for.
-const SWITCHED: u32 = 0b1110_0101;
-
 /// Largest area that is asked for if CPUID does not say.
 const FALLBACK_SIZE: usize = 4096;
 
@@ -75,8 +72,11 @@ pub use switched::{SwitchedState, in_use, init_all, restore, save};
 
 #[cfg(not(test))]
 mod switched {
-    use super::{SWITCHED, XsaveArea};
+    use super::XsaveArea;
     use core::arch::asm;
+
+    /// x87, AVX, AVX-512 opmask, upper halves, upper registers: what a switch cares for.
+    const SWITCHED: u32 = 0b1110_0101;
 
     /// What a thread left behind when it gave up the CPU.
     #[derive(Debug, Default)]

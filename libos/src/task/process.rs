@@ -13,6 +13,8 @@ use crate::task::{Thread, Tid};
 pub struct Process {
     pid: Tid,
     next_tid: AtomicI32,
+    /// Nice value (getpriority(2)).
+    pub nice: AtomicI32,
     /// Living threads by id.
     pub threads: SpinLock<BTreeMap<Tid, Arc<Thread>>>,
     /// Descriptors.
@@ -27,6 +29,7 @@ impl Process {
         Arc::new(Self {
             pid,
             next_tid: AtomicI32::new(pid),
+            nice: AtomicI32::new(0),
             threads: SpinLock::default(),
             files: FdTable::default(),
             signals: ProcessSignals::default(),

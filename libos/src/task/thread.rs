@@ -37,7 +37,12 @@ pub struct Thread {
     run_state: AtomicU8,
     cpu_cycles: AtomicU64,
     cpu_since: AtomicU64,
+    #[cfg_attr(
+        test,
+        expect(dead_code, reason = "host tests keep the reason elsewhere")
+    )]
     pub(super) reason: AtomicPtr<u8>,
+    #[cfg_attr(test, expect(dead_code, reason = "as above"))]
     pub(super) reason_len: AtomicUsize,
     /// Mask, pending signals, alternate stack.
     pub signals: ThreadSignals,
