@@ -21,7 +21,19 @@ use libos_abi::{ABI_VERSION, PAGE_SIZE};
 use rustix::mm::{MprotectFlags, ProtFlags};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-const _: () = assert!(size_of::<BootInfo>() <= PAGE_SIZE);
+/// `size_of::<BootInfo>()` in the width of its field; it fits into a page.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "asserted to be at most a page"
+)]
+const RECORD_LEN: u32 = {
+    assert!(size_of::<BootInfo>() <= PAGE_SIZE);
+    size_of::<BootInfo>() as u32
+};
+
+/// Room for everything whose length the command line does not decide: paths of the manifest, handles,
+/// stack zones, phases.
+const FIXED_LEN: usize = 16 * PAGE_SIZE;
 
 /// Everything that the record tells.
 pub struct Facts<'a> {
@@ -61,8 +73,7 @@ pub fn write(facts: &Facts<'_>) -> Result<*const BootInfo, Error> {
         .chain(&env)
         .map(|text| text.len() + size_of::<Text>() + 8)
         .sum();
-    let fixed = facts.host.cpuinfo.len() + 16 * PAGE_SIZE;
-    let mut arena = Arena::new((texts + fixed) as u64)?;
+    let mut arena = Arena::new((texts + FIXED_LEN) as u64)?;
     let info = record(facts, &args, &env, &mut arena);
     arena.finish(info)
 }
@@ -84,7 +95,7 @@ fn record(facts: &Facts<'_>, args: &[Vec<u8>], env: &[Vec<u8>], arena: &mut Aren
     BootInfo {
         magic: BOOT_MAGIC,
         abi_version: ABI_VERSION,
-        size: size_of::<BootInfo>() as u32,
+        size: RECORD_LEN,
         options: options_of(facts),
         image_bias: space.bias,
         libos: mapped(layout.libos),
@@ -117,7 +128,7 @@ fn record(facts: &Facts<'_>, args: &[Vec<u8>], env: &[Vec<u8>], arena: &mut Aren
         terminal: facts.handles.terminal,
         phases: phases(facts.phases, arena),
         started_ns: facts.phases.started_ns,
-        cpuinfo: arena.text(&facts.host.cpuinfo),
+        cpuinfo: Array::from_static(&[]),
         host_memory: facts.host.memory,
         ignored_signals: facts.ignored_signals,
     }

@@ -24,6 +24,9 @@ pub enum Error {
         /// What was given.
         found: String,
     },
+    /// The command line has a flag that is unknown, or lacks a value.
+    #[error("command line: expected the options of `libos-tender --help`, found: {0}")]
+    Flags(#[source] lexopt::Error),
     /// The image file cannot be read.
     #[error("expected a readable image at {}, found: {source}", path.display())]
     OpenImage {
@@ -115,7 +118,7 @@ impl Error {
     /// What the user can do about it.
     fn advice(&self) -> &'static str {
         match self {
-            Self::Usage { .. } => "libos-tender run --help",
+            Self::Usage { .. } | Self::Flags(_) => "libos-tender --help",
             Self::OpenImage { .. } => "check the path, or make an image with `cargo libos build`",
             Self::Image { source, .. } => source.advice(),
             Self::Host(error) => error.advice(),

@@ -85,6 +85,7 @@ impl Handles {
             HandleKind::ConsoleErr,
             HandleKind::Pagemap,
             HandleKind::Statm,
+            HandleKind::CpuInfo,
         ];
         let list = (0..).zip(kinds).map(|(fd, kind)| OpenHandle {
             kind,
@@ -117,15 +118,16 @@ impl Handles {
         close_from(u32::try_from(self.list.len()).unwrap_or(u32::MAX))
     }
 
-    /// Opens what this process may read about itself. Both are optional: without them the libOS
-    /// clears more memory than it must, or reports less.
+    /// Opens what this process may read about itself and the CPU. All are optional: without them the
+    /// libOS clears more memory than it must, or reports less.
     ///
     /// Only to be called without capabilities: the kernel checks those of the opener, and hides frame
     /// numbers from one that has none.
-    pub fn open_own_statistics(&mut self) {
+    pub fn open_statistics(&mut self) {
         for (kind, path) in [
             (HandleKind::Pagemap, c"/proc/self/pagemap"),
             (HandleKind::Statm, c"/proc/self/statm"),
+            (HandleKind::CpuInfo, c"/proc/cpuinfo"),
         ] {
             let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC;
             if let Ok(file) = rustix::fs::open(path, flags, rustix::fs::Mode::empty()) {

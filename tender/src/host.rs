@@ -61,8 +61,6 @@ pub struct Host {
     pub ids: [u32; 4],
     /// Memory and swap, in bytes.
     pub memory: u64,
-    /// The first processor's block of `/proc/cpuinfo`; empty if that cannot be read.
-    pub cpuinfo: Vec<u8>,
 }
 
 /// Checks the host, then describes it.
@@ -79,7 +77,6 @@ pub fn examine() -> Result<Host, HostError> {
         hwcap,
         ids: ids(),
         memory: memory(),
-        cpuinfo: first_processor(),
     })
 }
 
@@ -133,18 +130,6 @@ fn memory() -> u64 {
         .saturating_mul(u64::from(info.mem_unit))
 }
 
-/// One read of the file: the kernel formats only as many processors as fit.
-fn first_processor() -> Vec<u8> {
-    let mut text = vec![0; 4096];
-    let read = std::fs::File::open("/proc/cpuinfo")
-        .and_then(|mut file| std::io::Read::read(&mut file, &mut text));
-    text.truncate(read.unwrap_or(0));
-    if let Some(end) = text.windows(2).position(|pair| pair == b"\n\n") {
-        text.truncate(end + 1);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,6 +154,5 @@ mod tests {
     fn this_host_is_described() {
         let host = examine().expect("the tests need a host that can run images");
         assert!(host.memory > 64 << 20, "{host:?}");
-        assert!(!host.cpuinfo.windows(2).any(|pair| pair == b"\n\n"));
     }
 }

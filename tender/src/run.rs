@@ -45,7 +45,7 @@ pub fn run(config: &RunConfig, started_ns: u64) -> Result<Infallible, Error> {
     handles.renumber()?;
     phases.end("descriptors");
     confine::privileges::drop_all()?;
-    handles.open_own_statistics();
+    handles.open_statistics();
     phases.end("privileges");
     let program = confine::compile(&image, space.bias, &handles, vdso)?;
     phases.end("filter");

@@ -223,7 +223,8 @@ pub struct BootInfo {
     pub phases: Array<Phase>,
     /// CLOCK_MONOTONIC in nanoseconds when the tender was started.
     pub started_ns: u64,
-    /// CPU model and facts for `/proc/cpuinfo`: the host's first processor block, as text.
+    /// CPU model and facts for `/proc/cpuinfo`: the host's first processor block, as text. Empty if
+    /// there is a [`crate::handle::HandleKind::CpuInfo`] to read it from when it is first asked for.
     pub cpuinfo: Text,
     /// Total memory of the host in bytes.
     pub host_memory: u64,

@@ -22,11 +22,14 @@ pub enum HandleKind {
     Pagemap = 6,
     /// `/proc/self/statm`: tells how much memory is resident.
     Statm = 7,
+    /// `/proc/cpuinfo`: read when the guest first asks for it, since formatting it takes the host
+    /// longer than all other facts of the boot information together.
+    CpuInfo = 8,
 }
 
 impl HandleKind {
     /// All kinds, in order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::ConsoleIn,
         Self::ConsoleOut,
         Self::ConsoleErr,
@@ -34,6 +37,7 @@ impl HandleKind {
         Self::Report,
         Self::Pagemap,
         Self::Statm,
+        Self::CpuInfo,
     ];
 
     /// What may be done with a handle of this kind.
@@ -60,7 +64,7 @@ impl HandleKind {
                 pwrite: false,
                 poll: false,
             },
-            Self::Pagemap | Self::Statm => Rights {
+            Self::Pagemap | Self::Statm | Self::CpuInfo => Rights {
                 read: false,
                 write: false,
                 pread: true,
@@ -80,6 +84,7 @@ impl HandleKind {
             Self::Report => "report",
             Self::Pagemap => "pagemap",
             Self::Statm => "statm",
+            Self::CpuInfo => "cpuinfo",
         }
     }
 }

@@ -68,7 +68,11 @@ fn field(position: u32) -> String {
         offset::ADDRESS_HIGH => "ip.high".into(),
         offset::ARGUMENTS..64 => {
             let argument = (position - offset::ARGUMENTS) / 8;
-            let half = if position % 8 == 0 { "low" } else { "high" };
+            let half = if position.is_multiple_of(8) {
+                "low"
+            } else {
+                "high"
+            };
             format!("args[{argument}].{half}")
         }
         _ => format!("data[{position}]"),

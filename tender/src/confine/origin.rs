@@ -131,7 +131,9 @@ mod tests {
     fn verdict(origins: &Origins, number: u32, address: u64) -> u32 {
         let mut program = check(origins, MISS);
         program.push(instruction(code::RETURN, 0, 0, THROUGH));
-        let data = [number, 0, address as u32, (address >> 32) as u32];
+        let [low, high] =
+            [address & 0xffff_ffff, address >> 32].map(|half| u32::try_from(half).expect("half"));
+        let data = [number, 0, low, high];
         run_for_test(&program, &data)
     }
 

@@ -19,7 +19,7 @@ use serde::Serialize;
 struct Listing {
     mode: libos_abi::manifest::Mode,
     default_action: DefaultAction,
-    default_reason: String,
+    default_reason: &'static str,
     /// First address and length of the only code that the seven calls are admitted from.
     hypercall_code: (u64, u64),
     rules: Vec<Rule>,
@@ -74,7 +74,7 @@ impl Listing {
         let mut reason = "";
         for rule in &self.rules {
             if rule.reason != reason {
-                reason = &rule.reason;
+                reason = rule.reason;
                 text += &format!("  # {reason}\n");
             }
             text += &format!("  {}\n", rule_text(rule));
@@ -89,7 +89,7 @@ impl Listing {
 
 fn rule_text(rule: &Rule) -> String {
     let conditions: Vec<String> = rule.conditions.iter().map(condition_text).collect();
-    let subject = match rule.subject.as_str() {
+    let subject = match rule.subject {
         "" => String::new(),
         subject => format!("  ; {subject}"),
     };

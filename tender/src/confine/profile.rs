@@ -33,7 +33,7 @@ pub struct Profile {
     /// What happens to everything else.
     pub default_action: DefaultAction,
     /// Why.
-    pub default_reason: String,
+    pub default_reason: &'static str,
     /// One template per call.
     pub rules: Vec<Template>,
 }
@@ -43,9 +43,9 @@ pub struct Profile {
 #[serde(deny_unknown_fields)]
 pub struct Template {
     /// The man page's name.
-    pub call: String,
+    pub call: &'static str,
     /// Which code of the libOS needs it, for what.
-    pub reason: String,
+    pub reason: &'static str,
     /// One rule for each handle with this right: argument 0 is its descriptor.
     #[serde(default)]
     pub for_each_handle_with: Option<Right>,
@@ -89,7 +89,7 @@ pub struct OneOf {
     /// Its position.
     pub argument: u8,
     /// The man page's name.
-    pub name: String,
+    pub name: &'static str,
     /// The list.
     pub values: Vec<NamedValue>,
 }
@@ -99,7 +99,7 @@ pub struct OneOf {
 #[serde(deny_unknown_fields)]
 pub struct NamedValue {
     /// The header file's name.
-    pub name: String,
+    pub name: &'static str,
     /// The number.
     pub value: u32,
 }
@@ -111,7 +111,7 @@ pub struct ArgumentTemplate {
     /// Its position.
     pub argument: u8,
     /// The man page's name.
-    pub name: String,
+    pub name: &'static str,
     /// How much of the register the kernel looks at.
     pub width: Width,
     /// The only legal value.
@@ -144,7 +144,7 @@ pub enum Width {
 #[derive(Clone, Debug)]
 pub struct Grant {
     /// Its name in listings.
-    pub name: String,
+    pub name: &'static str,
     /// Its descriptor.
     pub fd: u32,
     /// What may be done with it.
@@ -161,18 +161,18 @@ pub struct Rule {
     /// All of these must hold.
     pub conditions: Vec<Condition>,
     /// What it is for: the handle or the value.
-    pub subject: String,
+    pub subject: &'static str,
     /// Which code needs it.
-    pub reason: String,
+    pub reason: &'static str,
 }
 
 /// A condition on one argument.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Condition {
     /// Position.
     pub argument: u8,
     /// The man page's name.
-    pub name: String,
+    pub name: &'static str,
     /// How much is compared.
     pub width: Width,
     /// How.
@@ -196,7 +196,7 @@ impl Handles {
     pub fn grants(&self) -> Vec<Grant> {
         let grant = |handle: &crate::handles::OpenHandle| {
             Some(Grant {
-                name: handle.kind.name().into(),
+                name: handle.kind.name(),
                 fd: u32::try_from(handle.fd).ok()?,
                 rights: handle.kind.rights(),
             })
@@ -253,19 +253,19 @@ impl Template {
             call: call.name(),
             conditions: condition
                 .into_iter()
-                .chain(common.iter().cloned())
+                .chain(common.iter().copied())
                 .collect(),
             subject,
-            reason: self.reason.clone(),
+            reason: self.reason,
         });
         Ok(rules.collect())
     }
 
     /// One entry for each rule, with the condition that tells it from the others.
-    fn alternatives(&self, grants: &[Grant]) -> Vec<(Option<Condition>, String)> {
-        let equal = |argument, name: &str, value: u32| Condition {
+    fn alternatives(&self, grants: &[Grant]) -> Vec<(Option<Condition>, &'static str)> {
+        let equal = |argument, name: &'static str, value: u32| Condition {
             argument,
-            name: name.into(),
+            name,
             width: Width::Dword,
             comparison: Comparison::Equal,
             value: u64::from(value),
@@ -274,17 +274,17 @@ impl Template {
             (Some(right), _) => grants
                 .iter()
                 .filter(|grant| right.is_in(grant.rights))
-                .map(|grant| (Some(equal(0, "fd", grant.fd)), grant.name.clone()))
+                .map(|grant| (Some(equal(0, "fd", grant.fd)), grant.name))
                 .collect(),
             (None, Some(list)) => list
                 .values
                 .iter()
                 .map(|named| {
-                    let condition = equal(list.argument, &list.name, named.value);
-                    (Some(condition), named.name.clone())
+                    let condition = equal(list.argument, list.name, named.value);
+                    (Some(condition), named.name)
                 })
                 .collect(),
-            (None, None) => vec![(None, String::new())],
+            (None, None) => vec![(None, "")],
         }
     }
 
@@ -312,7 +312,7 @@ impl ArgumentTemplate {
         };
         Ok(Condition {
             argument: self.argument,
-            name: self.name.clone(),
+            name: self.name,
             width: self.width,
             comparison,
             value,

@@ -81,7 +81,7 @@ fn check_data(image: &Image) -> Result<(), ImageError> {
         require(image, name, range, Use::Data)?;
     }
     let size = size_of::<Site>() as u64;
-    if layout.sites.len % size != 0 || layout.sites.start % 8 != 0 {
+    if !layout.sites.len.is_multiple_of(size) || !layout.sites.start.is_multiple_of(8) {
         return Err(ImageError::Field {
             field: "layout.sites",
             expected: "whole records of 32 bytes at a multiple of 8",

@@ -5,7 +5,7 @@
 //!   share a page, nothing is writable and executable, and each range of the manifest lies in a
 //!   segment with the permissions that its use needs.
 //! - [`header`]: the ELF header and program headers (read with `goblin`).
-//! - [`segment`]: `PT_LOAD`s.
+//! - [`segment`]: the `PT_LOAD` segments.
 //! - [`note`]: the manifest in its note.
 //! - [`layout`]: the manifest against the segments.
 //!

@@ -24,11 +24,11 @@ const SLACK: u64 = 64 << 10;
 /// Length of the stacks that a zone's slots are made for, in bytes, and how many slots.
 const ZONES: [(u64, u64); 3] = [
     // Rust's threads.
-    (2 << 20, 16),
+    (2 << 20, 8),
     // C's threads under the usual RLIMIT_STACK.
-    (8 << 20, 8),
+    (8 << 20, 4),
     // Small ones: musl, Go, programs that choose.
-    (256 << 10, 8),
+    (256 << 10, 4),
 ];
 
 /// Where the stacks are.

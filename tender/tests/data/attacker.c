@@ -1,0 +1,266 @@
+/* A program in the libOS's place: the strongest attacker there is, with code of its own choice at the
+ * image's entry point, in its signal handler and in the hypercall window.
+ *
+ * Arguments: WHERE NUMBER [ARGUMENT…]; makes that call from there.
+ *   window   a `syscall` instruction in the hypercall window
+ *   stray    a `syscall` instruction anywhere else
+ *   hidden   the bytes of `syscall` inside another instruction
+ *   int80    the 32-bit entry, from the hypercall window
+ *   stray80  the 32-bit entry, from anywhere else
+ * or one word:
+ *   hello    writes "hello" and ends with status 7
+ *   boot     writes some of the boot information as text
+ *   phases   writes the steps of start-up in nanoseconds, and the time until now
+ *   wx       writes to its own code
+ *   smash    reads below the stack
+ *   forever  waits for a signal
+ * Arguments may be the words `buffer` (readable, writable memory) and `null`.
+ * Status 90: the call returned (its result is on standard output). Status 91: a handler ran; the
+ * signal is on standard output. */
+typedef unsigned long u64;
+typedef unsigned int u32;
+
+#define SYSCALL                                                                                    \
+    "mov %rdi, %rax; mov %rsi, %rdi; mov %rdx, %rsi; mov %rcx, %rdx; mov %r8, %r10; mov %r9, %r8;" \
+    "mov 8(%rsp), %r9;"
+
+__asm__(".pushsection .text.hypercall, \"ax\"\n"
+        ".globl libos_hypercall_start, libos_hypercall_end\n"
+        "libos_hypercall_start:\n"
+        "call_window:" SYSCALL "syscall; ret\n"
+        "call_int80: push %rbx; mov %edi, %eax; mov %esi, %ebx; xchg %rcx, %rdx; int $0x80; pop %rbx; ret\n"
+        "libos_hypercall_end:\n"
+        ".popsection\n"
+        "call_stray:" SYSCALL "syscall; ret\n"
+        /* mov $0x90c3050f, %r11d: the immediate is `syscall; ret; nop`. */
+        "call_hidden:" SYSCALL "jmp 1f + 2; 1: .byte 0x41, 0xbb, 0x0f, 0x05, 0xc3, 0x90\n"
+        "call_stray80: push %rbx; mov %edi, %eax; mov %esi, %ebx; xchg %rcx, %rdx; int $0x80; pop %rbx; ret\n"
+        ".globl _start\n"
+        "_start: xor %ebp, %ebp; call start; ud2\n"
+        ".globl libos_signal_entry, libos_gate\n"
+        "libos_signal_entry: and $-16, %rsp; call handler; ud2\n"
+        "libos_gate: ud2\n");
+
+long call_window(long, long, long, long, long, long, long);
+long call_stray(long, long, long, long, long, long, long);
+long call_hidden(long, long, long, long, long, long, long);
+long call_int80(long, long, long, long, long, long, long);
+long call_stray80(long, long, long, long, long, long, long);
+
+static void finish(int status) {
+    for (;;)
+        call_window(231, status, 0, 0, 0, 0, 0);
+}
+
+static u64 length(const char *text) {
+    u64 n = 0;
+    while (text[n])
+        n++;
+    return n;
+}
+
+static void say(const char *text) { call_window(1, 1, (long)text, (long)length(text), 0, 0, 0); }
+
+static void say_number(u64 value) {
+    char digits[20];
+    int at = 20;
+    do
+        digits[--at] = (char)('0' + value % 10);
+    while (value /= 10);
+    call_window(1, 1, (long)(digits + at), 20 - at, 0, 0, 0);
+}
+
+static void say_signed(long value) {
+    if (value < 0)
+        say("-");
+    say_number(value < 0 ? -(u64)value : (u64)value);
+}
+
+struct array {
+    const void *ptr;
+    u64 len;
+};
+
+/* BootInfo as C sees it; the test that uses `boot` compares its size with the Rust side's. */
+struct boot {
+    u64 magic;
+    u32 abi_version, size;
+    u64 options, image_bias, libos[2], stubs[2];
+    struct array sites;
+    u64 vdso[2], vdso_clock_gettime, rootfs[2], memory[2], memory_limit;
+    struct array stack_zones;
+    u64 main_stack[2], boot_stack[2], signal_stack[2], exec_arena[2];
+    struct {
+        u64 load_bias, entry, phdr, phnum, extent[2], break_start, file[2];
+        struct array path;
+    } app;
+    struct array handles, args, env, cwd, hostname;
+    u32 ids[4];
+    u64 hwcap[2];
+    unsigned char seed[32];
+    u32 mix_rdrand, tick_us;
+    struct {
+        u32 present, flags[4];
+        unsigned char line, control[19];
+        unsigned short window[4];
+    } terminal;
+    struct array phases;
+    u64 started_ns;
+    struct array cpuinfo;
+    u64 host_memory, ignored_signals;
+};
+
+__attribute__((used)) void handler(int signal) {
+    say("signal ");
+    say_number((u64)signal);
+    say("\n");
+    finish(91);
+}
+
+static char buffer[8192];
+static char initialised[16] = "0123456789abcde";
+
+static int same(struct array text, const char *word) {
+    if (text.len != length(word))
+        return 0;
+    for (u64 i = 0; i < text.len; i++)
+        if (((const char *)text.ptr)[i] != word[i])
+            return 0;
+    return 1;
+}
+
+static long number(struct array text) {
+    if (same(text, "buffer"))
+        return (long)buffer;
+    if (same(text, "null"))
+        return 0;
+    u64 value = 0;
+    const char *digits = text.ptr;
+    u64 i = digits[0] == '-';
+    for (; i < text.len; i++)
+        value = value * 10 + (u64)(digits[i] - '0');
+    return digits[0] == '-' ? -(long)value : (long)value;
+}
+
+static void line(const char *name, u64 value) {
+    say(name);
+    say(" ");
+    say_number(value);
+    say("\n");
+}
+
+static void say_text(const char *name, struct array text) {
+    say(name);
+    say(" ");
+    call_window(1, 1, (long)text.ptr, (long)text.len, 0, 0, 0);
+    say("\n");
+}
+
+static void probe(const char *name, u64 start, u64 len) {
+    line(name, len);
+    if (!len)
+        return;
+    volatile char *first = (volatile char *)start;
+    if (first[0] | first[len - 1])
+        say("not zero\n");
+    first[0] = first[len - 1] = 1;
+}
+
+__attribute__((noinline, used)) static void say_boot(const struct boot *boot) {
+    u64 stack;
+    __asm__("mov %%rsp, %0" : "=r"(stack));
+    line("magic", boot->magic);
+    line("size", boot->size);
+    line("size_in_c", sizeof *boot);
+    line("ignored_signals", boot->ignored_signals);
+    line("terminal", boot->terminal.present);
+    line("options", boot->options);
+    line("bias", boot->image_bias);
+    line("on_boot_stack", stack > boot->boot_stack[0] && stack <= boot->boot_stack[0] + boot->boot_stack[1]);
+    probe("memory", boot->memory[0], boot->memory[1]);
+    probe("main_stack", boot->main_stack[0], boot->main_stack[1]);
+    probe("signal_stack", boot->signal_stack[0], boot->signal_stack[1]);
+    probe("exec_arena", boot->exec_arena[0], boot->exec_arena[1]);
+    line("memory_limit", boot->memory_limit);
+    const u64 *zone = boot->stack_zones.ptr;
+    for (u64 i = 0; i < boot->stack_zones.len; i++, zone += 4)
+        for (u64 slot = 0; slot < zone[3]; slot++)
+            probe("slot", zone[0] + slot * zone[1] + zone[2], zone[1] - zone[2]);
+    const u32 *handle = boot->handles.ptr;
+    for (u64 i = 0; i < boot->handles.len; i++, handle += 14)
+        line("handle", handle[0] * 1000 + handle[1]);
+    for (u64 i = 0; i < boot->args.len; i++)
+        say_text("arg", ((const struct array *)boot->args.ptr)[i]);
+    for (u64 i = 0; i < boot->env.len; i++)
+        say_text("env", ((const struct array *)boot->env.ptr)[i]);
+    say_text("cwd", boot->cwd);
+    say_text("hostname", boot->hostname);
+    say_text("path", boot->app.path);
+    for (u64 i = 0; i < sizeof buffer; i++)
+        if (buffer[i])
+            say("bss is not zero\n");
+    say(initialised);
+    say("\n");
+    finish(0);
+}
+
+struct phase {
+    struct array name;
+    u64 nanoseconds;
+};
+
+static void say_phases(const struct boot *boot) {
+    u64 now[2];
+    call_window(228, 1, (long)now, 0, 0, 0, 0);
+    const struct phase *phase = boot->phases.ptr;
+    for (u64 i = 0; i < boot->phases.len; i++) {
+        say_text("phase", phase[i].name);
+        line("ns", phase[i].nanoseconds);
+    }
+    line("total", now[0] * 1000000000 + now[1] - boot->started_ns);
+    finish(0);
+}
+
+__attribute__((used)) void start(const struct boot *boot) {
+    const struct array *args = boot->args.ptr;
+    if (boot->args.len < 2)
+        finish(100);
+    struct array where = args[1];
+    if (same(where, "hello")) {
+        say("hello\n");
+        finish(7);
+    }
+    if (same(where, "boot"))
+        say_boot(boot);
+    if (same(where, "phases"))
+        say_phases(boot);
+    if (same(where, "wx"))
+        *(volatile char *)(u64)&say_boot = 0x90;
+    if (same(where, "smash"))
+        (void)*(volatile char *)(boot->boot_stack[0] - 1);
+    if (same(where, "forever")) {
+        say("waiting\n");
+        for (;;)
+            call_window(271, 0, 0, 0, 0, 0, 0);
+    }
+    long a[7] = {0};
+    for (u64 i = 2; i < boot->args.len && i < 9; i++)
+        a[i - 2] = number(args[i]);
+    long (*call)(long, long, long, long, long, long, long) = 0;
+    if (same(where, "window"))
+        call = call_window;
+    if (same(where, "stray"))
+        call = call_stray;
+    if (same(where, "hidden"))
+        call = call_hidden;
+    if (same(where, "int80"))
+        call = call_int80;
+    if (same(where, "stray80"))
+        call = call_stray80;
+    if (!call)
+        finish(101);
+    long result = call(a[0], a[1], a[2], a[3], a[4], a[5], a[6]);
+    say_signed(result);
+    say("\n");
+    finish(90);
+}

@@ -1,0 +1,263 @@
+//! An image is entered as the contract says: registers, memory, handles, arguments, signals.
+
+mod common;
+
+use common::attacker::{self, Attacker};
+use libos_abi::boot::BootInfo;
+use libos_abi::manifest::Mode;
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::process::{Command, Output, Stdio};
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The lines `name value` that the attacker writes, by name.
+fn facts(output: &Output) -> BTreeMap<String, Vec<String>> {
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let mut facts: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for line in text(&output.stdout).lines() {
+        let (name, value) = line.split_once(' ').unwrap_or((line, ""));
+        facts.entry(name.into()).or_default().push(value.into());
+    }
+    facts
+}
+
+#[test]
+fn an_image_runs_and_its_status_is_the_tenders() {
+    let attacker = Attacker::build();
+    let fixed = attacker.build_fixed();
+    for image in [
+        attacker.path(Mode::Strict),
+        attacker.path(Mode::Compat),
+        fixed,
+    ] {
+        let output = attacker::run(&[], &image, &["hello"]);
+        assert_eq!(text(&output.stdout), "hello\n", "{output:?}");
+        assert_eq!(output.status.code(), Some(7), "{output:?}");
+    }
+}
+
+#[test]
+fn the_boot_information_describes_what_is_there() {
+    let attacker = Attacker::build();
+    let options = [
+        "--mem",
+        "48M",
+        "--env",
+        "A=1",
+        "--env",
+        "B=x y",
+        "--cwd",
+        "/tmp",
+        "--hostname",
+        "box",
+        "--arg0",
+        "zero",
+    ];
+    let output = attacker::run(
+        &options,
+        &attacker.path(Mode::Strict),
+        &["boot", "-x", "--", ""],
+    );
+    let facts = facts(&output);
+    let one = |name: &str| facts[name].join(",");
+    assert_eq!(one("magic"), libos_abi::boot::BOOT_MAGIC.to_string());
+    assert_eq!(one("size"), size_of::<BootInfo>().to_string());
+    assert_eq!(
+        one("size_in_c"),
+        one("size"),
+        "the attacker's BootInfo is not the contract's"
+    );
+    assert_eq!(one("on_boot_stack"), "1");
+    assert_eq!(one("memory_limit"), (48 << 20).to_string());
+    assert_eq!(one("main_stack"), (8 << 20).to_string());
+    assert_eq!(one("signal_stack"), (64 << 10).to_string());
+    assert_eq!(one("exec_arena"), "0");
+    assert_eq!(one("terminal"), "0");
+    assert_eq!(facts["arg"], ["zero", "boot", "-x", "--", ""]);
+    assert_eq!(facts["env"], ["A=1", "B=x y"]);
+    assert_eq!(
+        (one("cwd"), one("hostname"), one("path")),
+        ("/tmp".into(), "box".into(), "/test".into())
+    );
+    // The kind times 1000, plus the descriptor: console, pagemap, statm, without gaps.
+    assert_eq!(
+        facts["handle"],
+        ["1000", "2001", "3002", "6003", "7004", "8005"]
+    );
+    assert!(facts["slot"].len() >= 16, "{:?}", facts["slot"]);
+    // `initialised` of the attacker: data came from the file, up to its end.
+    assert!(facts.contains_key("0123456789abcde"), "{facts:?}");
+    let refuted = ["not", "bss"]
+        .iter()
+        .find(|word| facts.contains_key(**word));
+    assert_eq!(refuted, None, "memory was not zero: {facts:?}");
+}
+
+#[test]
+fn compat_mode_has_an_arena_near_the_image() {
+    let attacker = Attacker::build();
+    let facts = facts(&attacker::run(&[], &attacker.path(Mode::Compat), &["boot"]));
+    assert_eq!(facts["exec_arena"], [(256 << 20).to_string()]);
+    let options: u64 = facts["options"][0].parse().expect("a number");
+    assert_ne!(options & libos_abi::boot::options::COMPAT, 0);
+}
+
+#[test]
+fn bases_differ_from_run_to_run_unless_the_seed_is_fixed() {
+    let attacker = Attacker::build();
+    let bias = |options: &[&str]| {
+        let output = attacker::run(options, &attacker.path(Mode::Strict), &["boot"]);
+        facts(&output)["bias"].clone()
+    };
+    assert_ne!(bias(&[]), bias(&[]));
+    assert_eq!(
+        bias(&["--entropy-seed", "0102"]),
+        bias(&["--entropy-seed", "0102"])
+    );
+    assert_ne!(
+        bias(&["--entropy-seed", "0102"]),
+        bias(&["--entropy-seed", "0103"])
+    );
+}
+
+#[test]
+fn faults_reach_the_images_handler() {
+    let attacker = Attacker::build();
+    for word in ["wx", "smash"] {
+        let output = attacker::run(&[], &attacker.path(Mode::Strict), &[word]);
+        assert_eq!(text(&output.stdout), "signal 11\n", "{word}: {output:?}");
+        assert_eq!(output.status.code(), Some(91), "{word}");
+    }
+}
+
+#[test]
+fn host_signals_reach_the_images_handler() {
+    let attacker = Attacker::build();
+    for signal in [
+        libc::SIGTERM,
+        libc::SIGINT,
+        libc::SIGHUP,
+        libc::SIGUSR1,
+        libc::SIGUSR2,
+        libc::SIGWINCH,
+    ] {
+        let mut child = Command::new(attacker::tender())
+            .arg("run")
+            .arg(attacker.path(Mode::Strict))
+            .arg("forever")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the tender starts");
+        let mut stdout = child.stdout.take().expect("a pipe");
+        let mut greeting = [0; 8];
+        stdout.read_exact(&mut greeting).expect("the image greets");
+        assert_eq!(&greeting, b"waiting\n");
+        // SAFETY: kill sends a signal to the child, which has not been waited for.
+        assert_eq!(unsafe { libc::kill(child.id().cast_signed(), signal) }, 0);
+        let mut rest = String::new();
+        stdout.read_to_string(&mut rest).expect("readable");
+        assert_eq!(rest, format!("signal {signal}\n"));
+        assert_eq!(child.wait().expect("a child").code(), Some(91));
+    }
+}
+
+#[test]
+fn the_callers_descriptors_are_closed_and_its_gaps_filled() {
+    let attacker = Attacker::build();
+    let script = r#"exec 5</dev/null 9>/dev/null; exec "$0" run "$1" boot 0<&-"#;
+    let output = Command::new("sh")
+        .args(["-c", script, attacker::tender()])
+        .arg(attacker.path(Mode::Strict))
+        .output()
+        .expect("a shell");
+    assert_eq!(
+        facts(&output)["handle"],
+        ["1000", "2001", "3002", "6003", "7004", "8005"]
+    );
+}
+
+#[test]
+fn ignored_signals_are_passed_on() {
+    let attacker = Attacker::build();
+    let script = r#"trap '' HUP; exec "$0" run "$1" boot"#;
+    let output = Command::new("sh")
+        .args(["-c", script, attacker::tender()])
+        .arg(attacker.path(Mode::Strict))
+        .output()
+        .expect("a shell");
+    assert_eq!(facts(&output)["ignored_signals"], ["1"]);
+}
+
+#[test]
+fn files_of_the_command_line_become_handles() {
+    let attacker = Attacker::build();
+    let (trace, report) = (
+        attacker.directory().join("trace"),
+        attacker.directory().join("report"),
+    );
+    let options = [
+        format!("--strace={}", trace.display()),
+        format!("--report={}", report.display()),
+    ];
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    let output = attacker::run(&options, &attacker.path(Mode::Strict), &["boot"]);
+    assert_eq!(
+        facts(&output)["handle"],
+        [
+            "1000", "2001", "3002", "4003", "5004", "6005", "7006", "8007"
+        ]
+    );
+    assert!(trace.exists() && report.exists());
+}
+
+#[test]
+fn the_callers_environment_is_passed_on_when_asked_for() {
+    let attacker = Attacker::build();
+    let output = Command::new(attacker::tender())
+        .args(["run", "--env-all", "--env", "B=2"])
+        .arg(attacker.path(Mode::Strict))
+        .arg("boot")
+        .env_clear()
+        .env("A", "1")
+        .env("B", "1")
+        .output()
+        .expect("the tender starts");
+    assert_eq!(facts(&output)["env"], ["A=1", "B=2"]);
+}
+
+#[test]
+fn a_tight_address_space_is_enough_or_is_refused_in_words() {
+    let attacker = Attacker::build();
+    let run = |kilobytes: &str| {
+        let script = r#"ulimit -v "$2"; exec "$0" run --mem 64M "$1" boot"#;
+        let mut command = Command::new("sh");
+        command.args(["-c", script, attacker::tender()]);
+        command.arg(attacker.path(Mode::Strict)).arg(kilobytes);
+        command.output().expect("a shell")
+    };
+    let enough = facts(&run("2000000"));
+    let memory: u64 = enough["memory"][0].parse().expect("a number");
+    assert!((64 << 20..2_000_000 << 10).contains(&memory), "{memory}");
+    let refused = run("60000");
+    assert_eq!(refused.status.code(), Some(125), "{refused:?}");
+    let message = text(&refused.stderr);
+    assert!(
+        message.contains("ulimit -v") && message.contains("expected"),
+        "{message}"
+    );
+}
+
+#[test]
+#[ignore = "keeps the attacker's images for hands-on runs: KEEP=DIR cargo test -- --ignored keep"]
+fn keep_images() {
+    let attacker = Attacker::build();
+    let to = std::env::var_os("KEEP").expect("KEEP=DIR");
+    for mode in [Mode::Strict, Mode::Compat] {
+        let name = format!("{mode:?}").to_lowercase();
+        std::fs::copy(attacker.path(mode), std::path::Path::new(&to).join(name)).expect("copied");
+    }
+}
