@@ -41,6 +41,11 @@ pub struct Array<T> {
     pub len: usize,
 }
 
+// SAFETY: what it points to stays unchanged for the life of the process, so it is a shared borrow.
+unsafe impl<T: Sync> Send for Array<T> {}
+// SAFETY: as above.
+unsafe impl<T: Sync> Sync for Array<T> {}
+
 impl<T> Clone for Array<T> {
     fn clone(&self) -> Self {
         *self

@@ -6,9 +6,13 @@
 //! - [`fdtable::FdTable`]: a process's descriptors.
 //! - [`poll::PollEvents`]: readiness.
 
+pub mod blocking;
+pub mod console;
+pub mod eventfd;
 pub mod fdtable;
 pub mod file;
 pub mod inode;
+pub mod pipe;
 pub mod poll;
 
 /// Mounts the root and opens the standard descriptors of the first process.
@@ -19,6 +23,5 @@ pub fn init(
     boot: &'static libos_abi::boot::BootInfo,
     process: &crate::task::Process,
 ) -> crate::errno::Result<()> {
-    let _ = (boot, process);
-    Ok(())
+    console::Consoles::new(boot).install(&process.files)
 }

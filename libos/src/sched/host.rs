@@ -1,10 +1,16 @@
-//! Threads that wait for host handles.
+//! Host handles whose readiness threads wait for.
 //!
-//! Each waits for events on one handle. All of them are served by one poll: a blocking one when
-//! nothing can run, a glance at each tick otherwise.
+//! A [`HostSource`] stands for one handle. Whoever finds it not ready arms the events that it wants
+//! and sleeps on its queue. One host poll serves all armed handles: a blocking one when nothing can
+//! run ([`poll`]), a glance at each tick otherwise ([`check`]); it disarms what came and wakes the
+//! waiters. Arming is one-shot, so a handle that stays ready but that nobody
+//! reads (end of file on standard input under edge-triggered epoll) never makes the idle loop spin.
+//!
+//! It does not read or write: the files over a handle do ([`crate::fs::console`]).
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 
 use libos_abi::handle::Handle;
@@ -15,86 +21,94 @@ use crate::sync::SpinLock;
 use crate::sync::wait::{WaitQueue, Woken};
 use crate::time::Instant;
 
-struct Waiter {
-    fd: i32,
-    events: PollEvents,
-    queue: Arc<WaitQueue>,
-    ready: bool,
-    id: u64,
+/// All sources, in the order of their making; they live as long as the process.
+static SOURCES: SpinLock<Vec<Arc<HostSource>>> = SpinLock::new(Vec::new());
+
+/// One host handle, as something to wait for.
+pub struct HostSource {
+    handle: &'static Handle,
+    /// Events that the idle loop asks the host for.
+    armed: AtomicU32,
+    queue: WaitQueue,
 }
 
-#[derive(Default)]
-struct Waiters {
-    list: Vec<Waiter>,
-    next_id: u64,
-}
+impl HostSource {
+    /// A source over `handle`, known to the idle loop from now on.
+    pub fn new(handle: &'static Handle) -> Arc<Self> {
+        let source = Arc::new(Self {
+            handle,
+            armed: AtomicU32::new(0),
+            queue: WaitQueue::new(),
+        });
+        SOURCES.lock().push(Arc::clone(&source));
+        source
+    }
 
-static WAITERS: SpinLock<Waiters> = SpinLock::new(Waiters {
-    list: Vec::new(),
-    next_id: 0,
-});
+    /// The handle.
+    pub fn handle(&self) -> &'static Handle {
+        self.handle
+    }
 
-/// Sleeps until `events` (or an error, or a hang-up) are ready on `handle`.
-///
-/// # Errors
-/// [`Woken::TimedOut`] at `deadline`, [`Woken::Interrupted`] by a signal.
-pub fn wait_for_host(
-    handle: &Handle,
-    events: PollEvents,
-    deadline: Option<Instant>,
-) -> Result<(), Woken> {
-    let queue = Arc::new(WaitQueue::new());
-    let id = watch(handle.fd, events, Arc::clone(&queue));
-    let verdict = queue.wait_until(deadline, || is_ready(id).then_some(()));
-    unwatch(id);
-    verdict
-}
+    /// Where changes of readiness are announced.
+    pub fn queue(&self) -> &WaitQueue {
+        &self.queue
+    }
 
-/// Tells `queue` once `events` are ready on host descriptor `fd`; returns a ticket for
-/// [`unwatch`]. Used by pollers that wait for several things at once.
-pub fn watch(fd: i32, events: PollEvents, queue: Arc<WaitQueue>) -> u64 {
-    let mut waiters = WAITERS.lock();
-    waiters.next_id += 1;
-    let id = waiters.next_id;
-    waiters.list.push(Waiter {
-        fd,
-        events,
-        queue,
-        ready: false,
-        id,
-    });
-    id
-}
+    /// Asks the host which of `events` (and ERR, HUP) hold now; if none of `events` does, arms them.
+    pub fn ready(&self, events: PollEvents) -> PollEvents {
+        let mut set = [poll_fd(self.handle, events)];
+        let answer = hypercall::poll(&mut set, Some(Duration::ZERO), &NEVER);
+        let found = match answer {
+            Ok(_) => from_host(set[0].revents),
+            Err(_) => PollEvents::empty(),
+        };
+        if !found.intersects(events) {
+            self.arm(events);
+        }
+        found
+    }
 
-/// Ends a watch.
-pub fn unwatch(id: u64) {
-    WAITERS.lock().list.retain(|waiter| waiter.id != id);
-}
+    /// Asks the idle loop to announce the next readiness for `events`.
+    pub fn arm(&self, events: PollEvents) {
+        self.armed.fetch_or(events.bits(), Ordering::Relaxed);
+    }
 
-fn is_ready(id: u64) -> bool {
-    WAITERS
-        .lock()
-        .list
-        .iter()
-        .any(|waiter| waiter.id == id && waiter.ready)
-}
+    /// Sleeps until one of `events` (or ERR, HUP) holds; other threads run meanwhile.
+    ///
+    /// # Errors
+    /// As [`WaitQueue::wait_until`].
+    pub fn wait(&self, events: PollEvents, deadline: Option<Instant>) -> Result<(), Woken> {
+        self.queue.wait_until(deadline, || {
+            let found = self.ready(events);
+            let ends = PollEvents::ERR | PollEvents::HUP | PollEvents::NVAL;
+            found.intersects(events | ends).then_some(())
+        })
+    }
 
-/// Whether any thread waits for a host handle.
-pub fn anyone_waits() -> bool {
-    !WAITERS.lock().list.is_empty()
-}
+    fn is_awaited(&self) -> bool {
+        !self.armed().is_empty() && self.queue.has_listeners()
+    }
 
-/// What is ready on `handle` now, without waiting.
-pub fn ready_now(handle: &Handle, events: PollEvents) -> PollEvents {
-    let mut fds = [poll_fd(handle.fd, events)];
-    match hypercall::poll(&mut fds, Some(Duration::ZERO), &NEVER) {
-        Ok(_) => returned(fds[0]),
-        Err(_) => PollEvents::empty(),
+    fn armed(&self) -> PollEvents {
+        PollEvents::from_bits_truncate(self.armed.load(Ordering::Relaxed))
+    }
+
+    fn came(&self, events: PollEvents) {
+        let ends = PollEvents::ERR | PollEvents::HUP | PollEvents::NVAL;
+        let disarmed = if events.intersects(ends) {
+            PollEvents::all()
+        } else {
+            events
+        };
+        self.armed.fetch_and(!disarmed.bits(), Ordering::Relaxed);
+        self.queue.notify(events);
     }
 }
 
-/// An attention word that never cancels.
-static NEVER: core::sync::atomic::AtomicU32 = core::sync::atomic::AtomicU32::new(0);
+/// Whether anybody waits for a host handle.
+pub fn anyone_waits() -> bool {
+    SOURCES.lock().iter().any(|source| source.is_awaited())
+}
 
 /// Wakes the waiters whose handle is ready, without waiting.
 pub fn check() {
@@ -109,42 +123,115 @@ pub fn poll(deadline: Option<Instant>) {
 }
 
 fn poll_until(timeout: Option<Duration>) {
-    let (mut fds, ids): (Vec<_>, Vec<_>) = WAITERS
-        .lock()
-        .list
+    let mut set = Vec::new();
+    fill(&mut set);
+    if hypercall::poll(&mut set, timeout, super::attention()).is_ok() {
+        announce(&set);
+    }
+}
+
+/// Appends every handle that is waited for to `set`.
+fn fill(set: &mut Vec<PollFd>) {
+    let sources = SOURCES.lock();
+    set.extend(
+        sources
+            .iter()
+            .filter(|source| source.is_awaited())
+            .map(|source| poll_fd(source.handle, source.armed())),
+    );
+}
+
+/// Tells the sources what the host answered for the entries that [`fill`] made.
+fn announce(set: &[PollFd]) {
+    for entry in set.iter().filter(|entry| entry.revents != 0) {
+        if let Some(source) = find(entry.fd) {
+            source.came(from_host(entry.revents));
+        }
+    }
+}
+
+fn find(fd: i32) -> Option<Arc<HostSource>> {
+    let sources = SOURCES.lock();
+    sources
         .iter()
-        .filter(|waiter| !waiter.ready)
-        .map(|waiter| (poll_fd(waiter.fd, waiter.events), waiter.id))
-        .unzip();
-    if hypercall::poll(&mut fds, timeout, super::attention()).is_err() {
-        return;
-    }
-    for (fd, id) in fds.iter().zip(ids).filter(|(fd, _)| fd.revents != 0) {
-        announce(id, returned(*fd));
-    }
+        .find(|source| source.handle.fd == fd)
+        .cloned()
 }
 
-fn announce(id: u64, events: PollEvents) {
-    let queue = {
-        let mut waiters = WAITERS.lock();
-        let Some(waiter) = waiters.list.iter_mut().find(|waiter| waiter.id == id) else {
-            return;
-        };
-        waiter.ready = true;
-        Arc::clone(&waiter.queue)
-    };
-    queue.notify(events);
-}
+/// An attention word that never cancels.
+static NEVER: AtomicU32 = AtomicU32::new(0);
 
-fn poll_fd(fd: i32, events: PollEvents) -> PollFd {
-    let events = i16::try_from(events.bits() & 0x7fff).unwrap_or(0);
+fn poll_fd(handle: &Handle, events: PollEvents) -> PollFd {
     PollFd {
-        fd,
-        events,
+        fd: handle.fd,
+        events: i16::try_from(events.bits() & 0x3fff).unwrap_or(0),
         revents: 0,
     }
 }
 
-fn returned(fd: PollFd) -> PollEvents {
-    PollEvents::from_bits_truncate(u32::from(fd.revents.cast_unsigned()))
+fn from_host(revents: i16) -> PollEvents {
+    PollEvents::from_bits_truncate(u32::from(revents.cast_unsigned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use libos_abi::boot::Array;
+    use libos_abi::handle::HandleKind;
+
+    fn source(fd: i32) -> Arc<HostSource> {
+        HostSource::new(std::boxed::Box::leak(std::boxed::Box::new(Handle {
+            kind: HandleKind::ConsoleIn,
+            fd,
+            mode: 0,
+            status_flags: 0,
+            rdev: 0,
+            ino: 0,
+            is_terminal: 0,
+            reserved: 0,
+            name: Array::from_static(b""),
+        })))
+    }
+
+    fn set_of(fd: i32) -> Vec<PollFd> {
+        let mut set = Vec::new();
+        fill(&mut set);
+        set.retain(|entry| entry.fd == fd);
+        set
+    }
+
+    struct Deaf;
+
+    impl crate::sync::wait::Observer for Deaf {
+        fn notify(&self, _: PollEvents) {}
+    }
+
+    #[test]
+    fn arming_lasts_for_one_announcement() {
+        let source = source(1001);
+        let listener: Arc<dyn crate::sync::wait::Observer> = Arc::new(Deaf);
+        source.queue().observe(Arc::downgrade(&listener));
+        assert!(set_of(1001).is_empty(), "nothing armed at first");
+        source.arm(PollEvents::IN);
+        let mut set = set_of(1001);
+        assert_eq!(set.len(), 1);
+        assert_eq!(set[0].events, 1);
+        announce(&set);
+        assert_eq!(set_of(1001).len(), 1, "no answer leaves it armed");
+        set[0].revents = 1;
+        announce(&set);
+        assert!(set_of(1001).is_empty(), "an answer disarms");
+        source.arm(PollEvents::IN | PollEvents::OUT);
+        let mut set = set_of(1001);
+        set[0].revents = 0x10;
+        announce(&set);
+        assert!(set_of(1001).is_empty(), "a hang-up disarms everything");
+    }
+
+    #[test]
+    fn a_handle_that_nobody_listens_to_is_not_polled() {
+        let source = source(1002);
+        source.arm(PollEvents::IN);
+        assert!(set_of(1002).is_empty());
+    }
 }

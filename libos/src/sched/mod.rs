@@ -21,7 +21,6 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::task::{RunState, Thread};
 use crate::time::{Instant, timer};
 
-pub use host::wait_for_host;
 #[cfg(not(test))]
 pub use switch::{after_switch, exit_current, start_first};
 

@@ -69,3 +69,18 @@ pub fn post_from_host(signo: i32) {
 pub fn thread_exited(thread: &Thread) {
     let _ = thread;
 }
+
+/// A write to a pipe or socket that nobody reads.
+pub const SIGPIPE: i32 = 13;
+
+/// Sends `signal` to the running thread, as a fault of its own doing (SIGPIPE).
+pub fn send_to_current(signal: i32) {
+    let _ = signal;
+}
+
+/// Runs `call` with the running thread's signal mask replaced by `mask`, as ppoll(2) and
+/// epoll_pwait(2) do. If a signal interrupts it, the handler runs before the old mask is back.
+pub fn with_mask<T>(mask: Option<u64>, call: impl FnOnce() -> T) -> T {
+    let _ = mask;
+    call()
+}

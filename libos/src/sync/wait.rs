@@ -136,6 +136,12 @@ impl WaitQueue {
         !self.inner.lock().sleepers.is_empty()
     }
 
+    /// Whether any thread sleeps or any observer listens here.
+    pub fn has_listeners(&self) -> bool {
+        let inner = self.inner.lock();
+        !inner.sleepers.is_empty() || inner.observers.iter().any(|one| one.strong_count() > 0)
+    }
+
     fn enter(&self, thread: &Arc<Thread>) {
         self.inner.lock().sleepers.push_back(Arc::clone(thread));
     }
