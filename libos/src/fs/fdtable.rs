@@ -52,4 +52,15 @@ impl FdTable {
         });
         i32::try_from(index).map_err(|_| Errno::EMFILE)
     }
+
+    /// Takes `fd` out of the table.
+    ///
+    /// # Errors
+    /// EBADF if it is not open.
+    pub fn remove(&self, fd: i32) -> Result<Arc<OpenFile>> {
+        let index = usize::try_from(fd).map_err(|_| Errno::EBADF)?;
+        let mut entries = self.entries.lock();
+        let entry = entries.get_mut(index).and_then(Option::take);
+        entry.map(|entry| entry.file).ok_or(Errno::EBADF)
+    }
 }

@@ -12,6 +12,7 @@ pub mod eventfd;
 pub mod fdtable;
 pub mod file;
 pub mod inode;
+pub mod multiplex;
 pub mod pipe;
 pub mod poll;
 

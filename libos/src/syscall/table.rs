@@ -7,7 +7,8 @@
 use crate::errno::{Errno, SysResult};
 use crate::syscall::convert::Handler;
 use crate::syscall::{
-    event, fd, file_io, identity, memory, metadata, path, poll, signal, socket, system, task, time,
+    epoll, event, fd, file_io, identity, memory, metadata, path, poll, signal, socket, system,
+    task, time,
 };
 
 /// How far a call is implemented.
@@ -133,7 +134,7 @@ syscalls! {
     4 stat(Path, Ptr) => metadata::stat, Missing, "";
     5 fstat(Fd, Ptr) => metadata::fstat, Missing, "";
     6 lstat(Path, Ptr) => metadata::lstat, Missing, "";
-    7 poll(Ptr, Int, Int) => poll::poll, Missing, "";
+    7 poll(Ptr, Int, Int) => poll::poll, Full, "";
     8 lseek(Fd, Offset, Int) => file_io::lseek, Missing, "";
     9 mmap(Ptr, Size, Prot, MapFlags, Fd, Offset) => memory::mmap, Missing, "";
     10 mprotect(Ptr, Size, Prot) => memory::mprotect, Missing, "";
@@ -148,8 +149,8 @@ syscalls! {
     19 readv(Fd, Iovec, Int) => file_io::readv, Missing, "";
     20 writev(Fd, Iovec, Int) => file_io::writev, Missing, "";
     21 access(Path, Int) => path::access, Missing, "";
-    22 pipe(Ptr) => event::pipe, Missing, "";
-    23 select(Int, Ptr, Ptr, Ptr, Ptr) => poll::select, Missing, "";
+    22 pipe(Ptr) => event::pipe, Full, "";
+    23 select(Int, Ptr, Ptr, Ptr, Ptr) => poll::select, Full, "";
     24 sched_yield() => task::sched_yield, Full, "";
     25 mremap(Ptr, Size, Size, Hex, Ptr) => memory::mremap, Missing, "";
     26 msync(Ptr, Size, Hex) => memory::msync, Missing, "";
@@ -339,7 +340,7 @@ syscalls! {
     210 io_cancel() => unimplemented, Missing, "";
     211 get_thread_area() => unimplemented, Missing, "";
     212 lookup_dcookie() => unimplemented, Missing, "";
-    213 epoll_create(Int) => poll::epoll_create, Missing, "";
+    213 epoll_create(Int) => epoll::epoll_create, Missing, "";
     214 epoll_ctl_old() => unimplemented, Missing, "";
     215 epoll_wait_old() => unimplemented, Missing, "";
     216 remap_file_pages(Ptr, Size, Prot, Size, Hex) => memory::remap_file_pages, Missing, "";
@@ -358,8 +359,8 @@ syscalls! {
     229 clock_getres(Clock, Ptr) => time::clock_getres, Missing, "";
     230 clock_nanosleep(Clock, Hex, Timespec, Ptr) => time::clock_nanosleep, Missing, "";
     231 exit_group(Int) => task::exit_group, Full, "";
-    232 epoll_wait(Fd, Ptr, Int, Int) => poll::epoll_wait, Missing, "";
-    233 epoll_ctl(Fd, Int, Fd, Ptr) => poll::epoll_ctl, Missing, "";
+    232 epoll_wait(Fd, Ptr, Int, Int) => epoll::epoll_wait, Missing, "";
+    233 epoll_ctl(Fd, Int, Fd, Ptr) => epoll::epoll_ctl, Missing, "";
     234 tgkill(Int, Int, Signal) => signal::tgkill, Missing, "";
     235 utimes(Path, Ptr) => metadata::utimes, Missing, "";
     236 vserver() => unimplemented, Missing, "";
@@ -396,8 +397,8 @@ syscalls! {
     267 readlinkat(DirFd, Path, OutBuf, Size) => path::readlinkat, Missing, "";
     268 fchmodat(DirFd, Path, Mode) => metadata::fchmodat, Missing, "";
     269 faccessat(DirFd, Path, Int) => path::faccessat, Missing, "";
-    270 pselect6(Int, Ptr, Ptr, Ptr, Timespec, Ptr) => poll::pselect6, Missing, "";
-    271 ppoll(Ptr, Int, Timespec, Sigset, Size) => poll::ppoll, Missing, "";
+    270 pselect6(Int, Ptr, Ptr, Ptr, Timespec, Ptr) => poll::pselect6, Full, "";
+    271 ppoll(Ptr, Int, Timespec, Sigset, Size) => poll::ppoll, Full, "";
     272 unshare(CloneFlags) => task::unshare, Partial, "EPERM but for no flags";
     273 set_robust_list(Ptr, Size) => task::set_robust_list, Full, "";
     274 get_robust_list(Int, Ptr, Ptr) => task::get_robust_list, Full, "";
@@ -407,19 +408,19 @@ syscalls! {
     278 vmsplice(Fd, Iovec, Size, Hex) => file_io::vmsplice, Missing, "";
     279 move_pages() => unimplemented, Missing, "";
     280 utimensat(DirFd, Path, Ptr, Hex) => metadata::utimensat, Missing, "";
-    281 epoll_pwait(Fd, Ptr, Int, Int, Sigset, Size) => poll::epoll_pwait, Missing, "";
+    281 epoll_pwait(Fd, Ptr, Int, Int, Sigset, Size) => epoll::epoll_pwait, Missing, "";
     282 signalfd(Fd, Sigset, Size) => event::signalfd, Missing, "";
     283 timerfd_create(Clock, Hex) => event::timerfd_create, Missing, "";
-    284 eventfd(Int) => event::eventfd, Missing, "";
+    284 eventfd(Int) => event::eventfd, Full, "";
     285 fallocate(Fd, Hex, Offset, Offset) => file_io::fallocate, Missing, "";
     286 timerfd_settime(Fd, Hex, Ptr, Ptr) => event::timerfd_settime, Missing, "";
     287 timerfd_gettime(Fd, Ptr) => event::timerfd_gettime, Missing, "";
     288 accept4(Fd, Ptr, Ptr, Hex) => socket::accept4, Missing, "";
     289 signalfd4(Fd, Sigset, Size, Hex) => event::signalfd4, Missing, "";
-    290 eventfd2(Int, Hex) => event::eventfd2, Missing, "";
-    291 epoll_create1(Hex) => poll::epoll_create1, Missing, "";
+    290 eventfd2(Int, Hex) => event::eventfd2, Full, "";
+    291 epoll_create1(Hex) => epoll::epoll_create1, Missing, "";
     292 dup3(Fd, Fd, OpenFlags) => fd::dup3, Missing, "";
-    293 pipe2(Ptr, OpenFlags) => event::pipe2, Missing, "";
+    293 pipe2(Ptr, OpenFlags) => event::pipe2, Full, "";
     294 inotify_init1(Hex) => event::inotify_init1, Missing, "";
     295 preadv(Fd, Iovec, Int, Offset, Offset) => file_io::preadv, Missing, "";
     296 pwritev(Fd, Iovec, Int, Offset, Offset) => file_io::pwritev, Missing, "";
@@ -478,7 +479,7 @@ syscalls! {
     438 pidfd_getfd(Fd, Fd, Hex) => task::pidfd_getfd, Refused, "ENOSYS: one process per image";
     439 faccessat2(DirFd, Path, Int, Hex) => path::faccessat2, Missing, "";
     440 process_madvise() => unimplemented, Missing, "";
-    441 epoll_pwait2(Fd, Ptr, Int, Timespec, Sigset, Size) => poll::epoll_pwait2, Missing, "";
+    441 epoll_pwait2(Fd, Ptr, Int, Timespec, Sigset, Size) => epoll::epoll_pwait2, Missing, "";
     442 mount_setattr() => unimplemented, Missing, "";
     443 quotactl_fd() => unimplemented, Missing, "";
     444 landlock_create_ruleset(Ptr, Size, Hex) => system::landlock_create_ruleset, Missing, "";
