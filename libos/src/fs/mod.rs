@@ -8,6 +8,7 @@
 
 pub mod blocking;
 pub mod console;
+pub mod epoll;
 pub mod eventfd;
 pub mod fdtable;
 pub mod file;

@@ -100,8 +100,19 @@ impl WaitQueue {
     }
 
     fn tell_observers(&self, events: PollEvents) {
-        if self.inner.lock().observers.is_empty() {
-            return;
+        let inner = self.inner.lock();
+        match inner.observers.as_slice() {
+            [] => return,
+            // The usual case, without an allocation.
+            [only] => {
+                let only = only.upgrade();
+                drop(inner);
+                if let Some(only) = only {
+                    only.notify(events);
+                }
+                return;
+            }
+            _ => drop(inner),
         }
         // Called outside the lock, since an observer may wake threads or queues of its own.
         let observers: Vec<_> = self

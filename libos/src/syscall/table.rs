@@ -340,7 +340,7 @@ syscalls! {
     210 io_cancel() => unimplemented, Missing, "";
     211 get_thread_area() => unimplemented, Missing, "";
     212 lookup_dcookie() => unimplemented, Missing, "";
-    213 epoll_create(Int) => epoll::epoll_create, Missing, "";
+    213 epoll_create(Int) => epoll::epoll_create, Full, "";
     214 epoll_ctl_old() => unimplemented, Missing, "";
     215 epoll_wait_old() => unimplemented, Missing, "";
     216 remap_file_pages(Ptr, Size, Prot, Size, Hex) => memory::remap_file_pages, Missing, "";
@@ -359,8 +359,8 @@ syscalls! {
     229 clock_getres(Clock, Ptr) => time::clock_getres, Missing, "";
     230 clock_nanosleep(Clock, Hex, Timespec, Ptr) => time::clock_nanosleep, Missing, "";
     231 exit_group(Int) => task::exit_group, Full, "";
-    232 epoll_wait(Fd, Ptr, Int, Int) => epoll::epoll_wait, Missing, "";
-    233 epoll_ctl(Fd, Int, Fd, Ptr) => epoll::epoll_ctl, Missing, "";
+    232 epoll_wait(Fd, Ptr, Int, Int) => epoll::epoll_wait, Full, "";
+    233 epoll_ctl(Fd, Int, Fd, Ptr) => epoll::epoll_ctl, Full, "";
     234 tgkill(Int, Int, Signal) => signal::tgkill, Missing, "";
     235 utimes(Path, Ptr) => metadata::utimes, Missing, "";
     236 vserver() => unimplemented, Missing, "";
@@ -408,7 +408,7 @@ syscalls! {
     278 vmsplice(Fd, Iovec, Size, Hex) => file_io::vmsplice, Missing, "";
     279 move_pages() => unimplemented, Missing, "";
     280 utimensat(DirFd, Path, Ptr, Hex) => metadata::utimensat, Missing, "";
-    281 epoll_pwait(Fd, Ptr, Int, Int, Sigset, Size) => epoll::epoll_pwait, Missing, "";
+    281 epoll_pwait(Fd, Ptr, Int, Int, Sigset, Size) => epoll::epoll_pwait, Full, "";
     282 signalfd(Fd, Sigset, Size) => event::signalfd, Missing, "";
     283 timerfd_create(Clock, Hex) => event::timerfd_create, Missing, "";
     284 eventfd(Int) => event::eventfd, Full, "";
@@ -418,7 +418,7 @@ syscalls! {
     288 accept4(Fd, Ptr, Ptr, Hex) => socket::accept4, Missing, "";
     289 signalfd4(Fd, Sigset, Size, Hex) => event::signalfd4, Missing, "";
     290 eventfd2(Int, Hex) => event::eventfd2, Full, "";
-    291 epoll_create1(Hex) => epoll::epoll_create1, Missing, "";
+    291 epoll_create1(Hex) => epoll::epoll_create1, Full, "";
     292 dup3(Fd, Fd, OpenFlags) => fd::dup3, Missing, "";
     293 pipe2(Ptr, OpenFlags) => event::pipe2, Full, "";
     294 inotify_init1(Hex) => event::inotify_init1, Missing, "";
@@ -479,7 +479,7 @@ syscalls! {
     438 pidfd_getfd(Fd, Fd, Hex) => task::pidfd_getfd, Refused, "ENOSYS: one process per image";
     439 faccessat2(DirFd, Path, Int, Hex) => path::faccessat2, Missing, "";
     440 process_madvise() => unimplemented, Missing, "";
-    441 epoll_pwait2(Fd, Ptr, Int, Timespec, Sigset, Size) => epoll::epoll_pwait2, Missing, "";
+    441 epoll_pwait2(Fd, Ptr, Int, Timespec, Sigset, Size) => epoll::epoll_pwait2, Full, "";
     442 mount_setattr() => unimplemented, Missing, "";
     443 quotactl_fd() => unimplemented, Missing, "";
     444 landlock_create_ruleset(Ptr, Size, Hex) => system::landlock_create_ruleset, Missing, "";

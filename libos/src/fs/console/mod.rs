@@ -42,6 +42,8 @@ const GATHER: usize = 512;
 const S_IFMT: u32 = 0o170_000;
 /// A regular file: host reads and writes never wait for anybody.
 const S_IFREG: u32 = 0o100_000;
+/// `/dev/null`'s device number, 1:3.
+const DEV_NULL: u64 = 0x103;
 
 /// One side of a console: a host handle.
 #[derive(Clone)]
@@ -56,7 +58,8 @@ impl Side {
 
     /// Whether a host read or write could wait for somebody else.
     fn can_block(&self) -> bool {
-        self.handle().mode & S_IFMT != S_IFREG
+        let handle = self.handle();
+        handle.mode & S_IFMT != S_IFREG && handle.rdev != DEV_NULL
     }
 
     /// Waits until the host is ready for `events`, unless it always is.
@@ -149,7 +152,8 @@ impl File for Console {
 
     fn wait_queue(&self) -> Option<&WaitQueue> {
         let side = self.input.as_ref().or(self.output.as_ref())?;
-        Some(side.source.queue())
+        // A file that never blocks is refused by epoll(7), as natively.
+        side.can_block().then(|| side.source.queue())
     }
 
     fn ioctl(&self, request: u32, argument: usize) -> Result<usize> {
