@@ -14,6 +14,9 @@ fn main() {
         "-Wl,-z,norelro",
         "-Wl,-z,separate-code",
         "-Wl,--build-id=none",
+        // Entered from outside only: by stubs, and by the host's kernel.
+        "-Wl,--undefined=libos_gate",
+        "-Wl,--undefined=libos_signal_entry",
     ] {
         println!("cargo:rustc-link-arg-bins={argument}");
     }

@@ -12,7 +12,7 @@ use libos_abi::boot::{BOOT_MAGIC, BootInfo, options};
 use libos_abi::handle::{Handle, HandleKind};
 
 use crate::arch::frame::{INITIAL_FLAGS, TrapFrame};
-use crate::arch::{context, interrupt, vcpu, xstate};
+use crate::arch::{context, interrupt, sites, vcpu, xstate};
 use crate::panic::stop;
 use crate::task::{Process, Thread};
 
@@ -103,6 +103,8 @@ unsafe extern "C" fn start(boot: *mut BootInfo) -> ! {
     let began = crate::hypercall::monotonic_ns();
     vcpu::install();
     interrupt::init(info);
+    // SAFETY: the tender's table stays mapped and unchanged.
+    sites::init(unsafe { info.sites.as_slice() }, info.image_bias);
     if let Err(error) = crate::mm::init(info) {
         stop(format_args!("memory: {error}"));
     }

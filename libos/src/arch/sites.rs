@@ -4,7 +4,41 @@
 //! application's own addresses; a return from it must land in the stub again. The image carries a
 //! table of all redirected sites for that.
 
+use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+
 use libos_abi::image::Site;
+
+static TABLE: AtomicPtr<Site> = AtomicPtr::new(core::ptr::null_mut());
+static LEN: AtomicUsize = AtomicUsize::new(0);
+static BIAS: AtomicU64 = AtomicU64::new(0);
+
+/// Makes `table`, moved by `bias`, the image's site table.
+pub fn init(table: &'static [Site], bias: u64) {
+    TABLE.store(table.as_ptr().cast_mut(), Ordering::Relaxed);
+    LEN.store(table.len(), Ordering::Relaxed);
+    BIAS.store(bias, Ordering::Relaxed);
+}
+
+fn sites() -> Sites {
+    let table = TABLE.load(Ordering::Relaxed);
+    let table = if table.is_null() {
+        &[]
+    } else {
+        // SAFETY: `init` stored a static slice's address and length.
+        unsafe { core::slice::from_raw_parts(table, LEN.load(Ordering::Relaxed)) }
+    };
+    Sites::new(table, BIAS.load(Ordering::Relaxed))
+}
+
+/// [`Sites::to_original`] of the image's table.
+pub fn to_original(address: u64) -> u64 {
+    sites().to_original(address)
+}
+
+/// [`Sites::to_stub`] of the image's table.
+pub fn to_stub(address: u64) -> u64 {
+    sites().to_stub(address)
+}
 
 /// The site table with the image's load bias.
 #[derive(Clone, Copy, Debug)]

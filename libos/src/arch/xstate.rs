@@ -182,6 +182,119 @@ mod switched {
     }
 }
 
+/// Offsets in a standard-format XSAVE area (Intel SDM vol. 1, 13.4).
+mod offset {
+    pub const MXCSR: usize = 24;
+    pub const MXCSR_MASK: usize = 28;
+    pub const XMM: usize = 160;
+    pub const HEADER: usize = 512;
+    pub const XCOMP_BV: usize = HEADER + 8;
+    pub const RESERVED: usize = HEADER + 16;
+    pub const HEADER_END: usize = HEADER + 64;
+}
+
+/// Bits of MXCSR that may be set if the area does not say (the kernel's default).
+const MXCSR_DEFAULT_MASK: u32 = 0xffbf;
+
+/// Whether XRSTOR takes `image` without a fault: standard format, known components, no reserved
+/// bits. What a signal handler left in its frame is a claim like any other.
+pub fn is_restorable(image: &[u8], enabled: u64) -> bool {
+    let word = |at: usize| {
+        image
+            .get(at..at + 8)
+            .and_then(|b| b.try_into().ok())
+            .map(u64::from_le_bytes)
+    };
+    let half = |at: usize| {
+        image
+            .get(at..at + 4)
+            .and_then(|b| b.try_into().ok())
+            .map(u32::from_le_bytes)
+    };
+    let (Some(present), Some(compacted)) = (word(offset::HEADER), word(offset::XCOMP_BV)) else {
+        return false;
+    };
+    let (Some(mxcsr), Some(mask)) = (half(offset::MXCSR), half(offset::MXCSR_MASK)) else {
+        return false;
+    };
+    let mask = if mask == 0 { MXCSR_DEFAULT_MASK } else { mask };
+    let reserved = image.get(offset::RESERVED..offset::HEADER_END);
+    present & !enabled == 0
+        && compacted == 0
+        && mxcsr & !mask & !MXCSR_DEFAULT_MASK == 0
+        && reserved.is_some_and(|bytes| bytes.iter().all(|&byte| byte == 0))
+}
+
+#[cfg(not(test))]
+pub use image::{capture, install};
+
+#[cfg(not(test))]
+mod image {
+    use super::{enabled, is_restorable, offset};
+    use crate::arch::frame::TrapFrame;
+    use crate::errno::{Errno, Result};
+    use crate::task;
+
+    /// Lets `with` see the complete extended state of the running thread, whose registers are in
+    /// `frame`, as a standard-format XSAVE image.
+    ///
+    /// # Errors
+    /// ENOMEM if there is no memory for it.
+    pub fn capture<T>(frame: &TrapFrame, with: impl FnOnce(&[u8]) -> T) -> Result<T> {
+        task::with_current(|thread| {
+            // SAFETY: thread context of the running thread; no other borrow of its CPU state.
+            let state = unsafe { thread.cpu_state() };
+            let area = state.interrupted_area().ok_or(Errno::ENOMEM)?;
+            if frame.xsave == 0 {
+                // The gate's frame has XMM; everything else is still in the registers.
+                // SAFETY: the area is 64-byte aligned and has the size for all components.
+                unsafe {
+                    area.address().add(offset::HEADER).write_bytes(0, 64);
+                    core::arch::asm!("xsave64 [{}]", in(reg) area.address(), in("eax") -1,
+                        in("edx") -1, options(nostack));
+                    let xmm = area.address().add(offset::XMM);
+                    xmm.copy_from_nonoverlapping(
+                        frame.xmm.as_ptr().cast(),
+                        size_of_val(&frame.xmm),
+                    );
+                    // SSE counts as present even if the processor found it in its initial state.
+                    let present = area.address().add(offset::HEADER);
+                    present.write(present.read() | 2);
+                }
+            }
+            // SAFETY: `area.size()` initialised bytes; nobody writes to them while `with` runs.
+            Ok(with(unsafe {
+                core::slice::from_raw_parts(area.address(), area.size())
+            }))
+        })
+    }
+
+    /// Makes `image` the extended state that the running thread of `frame` returns with.
+    ///
+    /// # Errors
+    /// EINVAL if the processor would refuse it; ENOMEM.
+    pub fn install(frame: &mut TrapFrame, image: &[u8]) -> Result<()> {
+        if !is_restorable(image, enabled()) {
+            return Err(Errno::EINVAL);
+        }
+        task::with_current(|thread| {
+            // SAFETY: as in `capture`.
+            let state = unsafe { thread.cpu_state() };
+            let area = state.interrupted_area().ok_or(Errno::ENOMEM)?;
+            let len = image.len().min(area.size());
+            // SAFETY: both runs have `len` bytes; the rest is cleared, which only matters for
+            // components that the header does not list.
+            unsafe {
+                area.address().copy_from_nonoverlapping(image.as_ptr(), len);
+                area.address().add(len).write_bytes(0, area.size() - len);
+            }
+            frame.xsave = area.address() as u64;
+            frame.restore_all = 1;
+            Ok(())
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,5 +305,29 @@ mod tests {
         assert_eq!(area.address() as usize % 64, 0);
         assert!(area.size() >= 576, "{}", area.size());
         assert_eq!(enabled() & 3, 3, "x87 and SSE are always enabled");
+    }
+
+    #[test]
+    fn an_image_is_checked_before_the_processor_sees_it() {
+        let enabled = enabled();
+        let good = || {
+            let mut image = vec![0_u8; area_size()];
+            image[offset::MXCSR..offset::MXCSR + 4].copy_from_slice(&0x1f80_u32.to_le_bytes());
+            image[offset::HEADER] = 3;
+            image
+        };
+        assert!(is_restorable(&good(), enabled));
+        for (at, byte) in [
+            (offset::HEADER + 7, 0x80),
+            (offset::XCOMP_BV, 1),
+            (offset::RESERVED, 1),
+            (offset::HEADER_END - 1, 1),
+            (offset::MXCSR + 3, 1),
+        ] {
+            let mut image = good();
+            image[at] |= byte;
+            assert!(!is_restorable(&image, enabled), "byte {at}");
+        }
+        assert!(!is_restorable(&good()[..500], enabled));
     }
 }
