@@ -19,6 +19,7 @@
 extern crate alloc;
 
 pub mod arch;
+pub mod crash;
 pub mod errno;
 pub mod fs;
 pub mod futex;
