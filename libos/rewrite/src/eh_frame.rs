@@ -52,6 +52,9 @@ struct Cie {
     addresses: Encoding,
     lsda: Encoding,
     augmented: bool,
+    /// Of a signal trampoline, whose FDE begins a byte early: unwinders look up the byte before a
+    /// return address, and a handler "returns" to the first byte of the trampoline.
+    signal: bool,
 }
 
 struct Parser<'t, 'a> {
@@ -95,8 +98,13 @@ impl Parser<'_, '_> {
         let start = reader.pointer(cie.addresses)?;
         let len = reader.pointer(cie.addresses.value_only())?;
         let end = start.checked_add(len)?;
-        if start < end {
-            self.frames.functions.push(start..end);
+        let first = if cie.signal {
+            start.checked_add(1)?
+        } else {
+            start
+        };
+        if first < end {
+            self.frames.functions.push(first..end);
         }
         if cie.augmented && !cie.lsda.is_omitted() && reader.uleb()? > 0 {
             let lsda = reader.pointer(cie.lsda)?;
@@ -152,6 +160,7 @@ fn cie(vaddr: u64, reader: &mut Reader<'_>) -> Option<Cie> {
         addresses: Encoding(0),
         lsda: Encoding::OMITTED,
         augmented: false,
+        signal: false,
     };
     for letter in augmentation {
         match letter {
@@ -165,7 +174,8 @@ fn cie(vaddr: u64, reader: &mut Reader<'_>) -> Option<Cie> {
                 let encoding = Encoding(reader.u8()?);
                 reader.pointer(encoding.value_only())?;
             }
-            b'S' | b'B' => {}
+            b'S' => cie.signal = true,
+            b'B' => {}
             _ => return None,
         }
     }

@@ -62,8 +62,9 @@ fn add_tables(text: &Text<'_>, facts: &Facts<'_>, listing: &mut Listing) {
 }
 
 /// Tables of distances from a label inside the code (`goto *(&&base + table[i])`). Where such a table
-/// begins is not known, so each 4-byte value in data counts that leads from a base to the
-/// neighbourhood of a gate in the same function.
+/// begins is not known, so each 4-byte value in data counts that leads from a base to an instruction
+/// near a gate in the same function. Where functions are not known either, it must stand among others
+/// that lead to instructions.
 fn add_label_distances(text: &Text<'_>, facts: &Facts<'_>, listing: &mut Listing) {
     let mut pairs = label_reaches(facts, listing);
     if pairs.is_empty() {
@@ -72,29 +73,64 @@ fn add_label_distances(text: &Text<'_>, facts: &Facts<'_>, listing: &mut Listing
     pairs.sort_by_key(|pair| (pair.reach.start, pair.reach.end));
     let mut left = MOST_DISTANCES;
     for region in &facts.data {
-        for value in aligned(region, 4)
-            .chunks_exact(4)
-            .map(distance)
-            .map(i64::from)
-        {
+        let table = Distances {
+            bytes: aligned(region, 4),
+        };
+        for index in 0..table.bytes.len() / 4 {
+            let value = table.get(index).unwrap_or(0);
             let behind = pairs.partition_point(|pair| pair.reach.start <= value);
-            // Reaches all have about the same length, so that earlier pairs soon end before `value`.
+            // Reaches all have the same length, so that earlier pairs soon end before `value`.
             for pair in pairs[..behind].iter().rev() {
                 if pair.reach.end <= value || left == 0 {
                     break;
                 }
                 left -= 1;
-                listing
-                    .targets
-                    .insert(text, pair.base.wrapping_add_signed(value));
+                let target = pair.base.wrapping_add_signed(value);
+                let lands = listing.starts.contains(text, target);
+                if lands && (pair.named || table.has_run(text, listing, pair.base, index)) {
+                    listing.targets.insert(text, target);
+                }
             }
         }
+    }
+}
+
+/// Data seen as 4-byte signed distances.
+struct Distances<'a> {
+    bytes: &'a [u8],
+}
+
+impl Distances<'_> {
+    fn get(&self, index: usize) -> Option<i64> {
+        let at = index.checked_mul(4)?;
+        self.bytes
+            .get(at..at.checked_add(4)?)
+            .map(|bytes| i64::from(distance(bytes)))
+    }
+
+    /// Whether the value at an index has neighbours that lead to nearby instructions too, two or more
+    /// on its sides together, not all of them the same.
+    fn has_run(&self, text: &Text<'_>, listing: &Listing, base: u64, index: usize) -> bool {
+        let lands = |at: Option<usize>| {
+            let value = at
+                .and_then(|at| self.get(at))
+                .filter(|value| *value != 0 && value.unsigned_abs() < LONGEST_FUNCTION)?;
+            let target = base.wrapping_add_signed(value);
+            listing.starts.contains(text, target).then_some(value)
+        };
+        let before = [index.checked_sub(1), index.checked_sub(2)].map(lands);
+        let behind = [index.checked_add(1), index.checked_add(2)].map(lands);
+        let runs = [[before[0], behind[0]], before, behind];
+        runs.iter()
+            .any(|run| matches!(run, [Some(a), Some(b)] if a != b))
     }
 }
 
 /// A base label, and the distances from it that lead near a gate.
 struct LabelReach {
     base: u64,
+    /// Whether base and gate are known to be in the same function.
+    named: bool,
     reach: Range<i64>,
 }
 
@@ -102,15 +138,11 @@ fn label_reaches(facts: &Facts<'_>, listing: &Listing) -> Vec<LabelReach> {
     let mut bases = listing.code_references.clone();
     bases.sort_unstable();
     bases.dedup();
-    bases.retain(|&base| {
-        facts
-            .functions
-            .binary_search_by_key(&base, |function| function.start)
-            .is_err()
-    });
+    bases.retain(|&base| !begins_function(facts, base));
     let mut pairs = Vec::new();
     for gate in &listing.gates {
-        let function = neighbourhood(facts, gate);
+        let known = enclosing(&facts.functions, gate.start);
+        let function = known.cloned().unwrap_or_else(|| neighbourhood(gate));
         let first = bases.partition_point(|&base| base < function.start);
         let last = bases.partition_point(|&base| base < function.end);
         // More labels than this in one function is no code that takes addresses of labels.
@@ -118,11 +150,22 @@ fn label_reaches(facts: &Facts<'_>, listing: &Listing) -> Vec<LabelReach> {
             let distance = gate.start.wrapping_sub(base).cast_signed();
             pairs.push(LabelReach {
                 base,
+                named: known.is_some(),
                 reach: distance - WINDOW_REACH..distance + WINDOW_REACH,
             });
         }
     }
     pairs
+}
+
+/// Whether an address that code takes is that of a function, not of a label. Where nothing is known
+/// about functions, alignment tells: compilers align functions to 16 bytes, labels seldom.
+fn begins_function(facts: &Facts<'_>, vaddr: u64) -> bool {
+    const FUNCTION_ALIGN: u64 = 16;
+    match enclosing(&facts.functions, vaddr) {
+        Some(function) => function.start == vaddr,
+        None => vaddr.is_multiple_of(FUNCTION_ALIGN),
+    }
 }
 
 /// Bounds the work on a file made to have countless labels; real ones have thousands of hits.
@@ -133,12 +176,14 @@ const MOST_LABELS: usize = 64;
 /// Farther from its gate no window extends, in bytes.
 const WINDOW_REACH: i64 = 32;
 
-fn neighbourhood(facts: &Facts<'_>, gate: &Gate) -> Range<u64> {
-    const UNNAMED: u64 = 4096;
-    enclosing(&facts.functions, gate.start)
-        .cloned()
-        .unwrap_or(gate.start.saturating_sub(UNNAMED)..gate.start.saturating_add(UNNAMED))
+/// Where a function of unknown extent around a gate may reach.
+fn neighbourhood(gate: &Gate) -> Range<u64> {
+    let start = gate.start.saturating_sub(LONGEST_FUNCTION);
+    start..gate.start.saturating_add(LONGEST_FUNCTION)
 }
+
+/// Farther from each other no two instructions of an unnamed function are thought to be, in bytes.
+const LONGEST_FUNCTION: u64 = 4096;
 
 /// The smallest range that holds all code.
 fn span(text: &Text<'_>) -> Option<Range<u64>> {

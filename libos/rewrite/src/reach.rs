@@ -146,10 +146,10 @@ fn walk(text: &Text<'_>, facts: &Facts<'_>, listing: &Listing) -> AddressSet {
         .extend(facts.functions.iter().map(|function| function.start));
     walker.run();
     if !mostly_named(text, facts) {
-        // Without names the call graph has holes (function pointers, jump tables). A reference
-        // counts when the code at it runs to its end without a failure.
+        // Without names the call graph has holes (function pointers, jump tables). A reference, or a
+        // branch in code not reached yet, counts when the code at it runs to its end without a failure.
         for weak in listing.targets.difference(&walker.visited, text) {
-            if !listing.jumped.contains(text, weak) && runs_clean(text, weak) {
+            if !walker.visited.contains(text, weak) && runs_clean(text, weak) {
                 walker.pending.push(weak);
                 walker.run();
             }
