@@ -3,6 +3,7 @@
 //! [`table`] has one line per call; each family file decodes arguments and delegates to the
 //! subsystem that owns the matter. Only [`dispatch`] makes a negative number of an error.
 
+pub mod document;
 pub mod epoll;
 pub mod event;
 pub mod fd;
