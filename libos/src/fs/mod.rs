@@ -16,6 +16,7 @@ pub mod inode;
 pub mod multiplex;
 pub mod pipe;
 pub mod poll;
+pub mod timerfd;
 
 /// Mounts the root and opens the standard descriptors of the first process.
 ///

@@ -1,15 +1,21 @@
 //! Descriptors made by a call of their own (pipe(2), eventfd(2), …).
 
 use alloc::sync::Arc;
+use core::time::Duration;
 
-use linux_raw_sys::general::{EFD_CLOEXEC, EFD_NONBLOCK, EFD_SEMAPHORE};
+use linux_raw_sys::general::{
+    CLOCK_BOOTTIME, CLOCK_BOOTTIME_ALARM, CLOCK_MONOTONIC, CLOCK_REALTIME, CLOCK_REALTIME_ALARM,
+    EFD_CLOEXEC, EFD_NONBLOCK, EFD_SEMAPHORE, TFD_TIMER_ABSTIME, TFD_TIMER_CANCEL_ON_SET,
+};
 
 use crate::errno::{Errno, Result, SysResult};
 use crate::fs::eventfd::{EventFd, Take};
 use crate::fs::file::{File, OpenFile, OpenFlags};
 use crate::fs::pipe;
+use crate::fs::timerfd::{Setting, TimerFd};
 use crate::task;
-use crate::user::UserPtr;
+use crate::time::Instant;
+use crate::user::{Plain, Timespec, UserPtr};
 
 /// Opens a descriptor of the running process on `file`.
 ///
@@ -96,19 +102,102 @@ pub fn eventfd2(count: u32, flags: u32) -> SysResult {
     descriptor(open_descriptor(file, common | OpenFlags::RDWR))
 }
 
-/// See timerfd_create(2).
-pub fn timerfd_create(_0: i32, _1: u64) -> SysResult {
-    Err(Errno::ENOSYS)
+/// `struct itimerspec`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Itimerspec {
+    interval: Timespec,
+    value: Timespec,
 }
 
-/// See timerfd_settime(2).
-pub fn timerfd_settime(_0: i32, _1: u64, _2: UserPtr<u8>, _3: UserPtr<u8>) -> SysResult {
-    Err(Errno::ENOSYS)
+// SAFETY: four integers without padding: every pattern is valid, nothing is owned.
+unsafe impl Plain for Itimerspec {}
+
+impl From<Setting> for Itimerspec {
+    fn from(setting: Setting) -> Self {
+        let spec = |duration: Duration| {
+            Timespec::from_ns(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
+        };
+        Self {
+            interval: spec(setting.period),
+            value: spec(setting.first),
+        }
+    }
+}
+
+/// See timerfd_create(2).
+pub fn timerfd_create(clock: u32, flags: u32) -> SysResult {
+    let flags = creation_flags(flags, 0)?;
+    if !matches!(
+        clock,
+        CLOCK_REALTIME
+            | CLOCK_MONOTONIC
+            | CLOCK_BOOTTIME
+            | CLOCK_REALTIME_ALARM
+            | CLOCK_BOOTTIME_ALARM
+    ) {
+        return Err(Errno::EINVAL);
+    }
+    let clock = i32::try_from(clock).map_err(|_| Errno::EINVAL)?;
+    descriptor(open_descriptor(
+        TimerFd::new(clock),
+        flags | OpenFlags::RDWR,
+    ))
+}
+
+/// See timerfd_settime(2). The clocks are never set, so TFD_TIMER_CANCEL_ON_SET has no effect.
+pub fn timerfd_settime(
+    fd: i32,
+    flags: u32,
+    new: UserPtr<Itimerspec>,
+    old: UserPtr<Itimerspec>,
+) -> SysResult {
+    let new = new.read()?;
+    if flags & !(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET) != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let (first, period) = (new.value.to_ns()?, new.interval.to_duration()?);
+    let file = open_file(fd)?;
+    let timer = file.downcast::<TimerFd>().ok_or(Errno::EINVAL)?;
+    let first = match first {
+        0 => None,
+        at if flags & TFD_TIMER_ABSTIME != 0 => Some(on_monotonic(timer.clock(), at)),
+        ns => Some(Instant::now().after(Duration::from_nanos(ns))),
+    };
+    let before = timer.set(first, period);
+    if let Some(old) = old.non_null() {
+        old.write(before.into())?;
+    }
+    Ok(0)
 }
 
 /// See timerfd_gettime(2).
-pub fn timerfd_gettime(_0: i32, _1: UserPtr<u8>) -> SysResult {
-    Err(Errno::ENOSYS)
+pub fn timerfd_gettime(fd: i32, current: UserPtr<Itimerspec>) -> SysResult {
+    let file = open_file(fd)?;
+    let timer = file.downcast::<TimerFd>().ok_or(Errno::EINVAL)?;
+    current.write(timer.get().into())?;
+    Ok(0)
+}
+
+/// The moment `at` (nanoseconds) of `clock`, on CLOCK_MONOTONIC. One that has passed is "now": only
+/// the count of periods since matters then.
+fn on_monotonic(clock: i32, at: u64) -> Instant {
+    let host_clock = match u32::try_from(clock) {
+        Ok(CLOCK_REALTIME | CLOCK_REALTIME_ALARM) => CLOCK_REALTIME,
+        Ok(CLOCK_BOOTTIME | CLOCK_BOOTTIME_ALARM) => CLOCK_BOOTTIME,
+        _ => return Instant::from_ns(at),
+    };
+    let host_clock = i32::try_from(host_clock).unwrap_or(0);
+    let (here, there) = (
+        Instant::now().as_ns(),
+        crate::hypercall::clock_ns(host_clock),
+    );
+    Instant::from_ns(here.saturating_add(at).saturating_sub(there))
+}
+
+/// The open file description of `fd` in the running process.
+pub(super) fn open_file(fd: i32) -> Result<Arc<OpenFile>> {
+    task::with_current(|thread| thread.process().files.get(fd))
 }
 
 /// See signalfd(2).
@@ -144,4 +233,82 @@ pub fn inotify_add_watch(_0: i32, _1: UserPtr<u8>, _2: u64) -> SysResult {
 /// See inotify_rm_watch(2).
 pub fn inotify_rm_watch(_0: i32, _1: i32) -> SysResult {
     Err(Errno::ENOSYS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn new_timer(clock: u32) -> i32 {
+        i32::try_from(timerfd_create(clock, 0).expect("a timer")).expect("small")
+    }
+
+    fn spec(value_ns: u64, interval_ns: u64) -> Itimerspec {
+        Itimerspec {
+            interval: Timespec::from_ns(interval_ns),
+            value: Timespec::from_ns(value_ns),
+        }
+    }
+
+    fn place<T>(value: &mut T) -> UserPtr<T> {
+        UserPtr::new(core::ptr::from_mut(value) as usize)
+    }
+
+    #[test]
+    fn creation_flags_are_checked() {
+        assert_eq!(pipe2(UserPtr::new(0), 1), Err(Errno::EINVAL));
+        assert_eq!(pipe2(UserPtr::new(0), 0), Err(Errno::EFAULT));
+        assert_eq!(eventfd2(0, 2), Err(Errno::EINVAL));
+        assert_eq!(timerfd_create(CLOCK_MONOTONIC, 1), Err(Errno::EINVAL));
+        assert_eq!(timerfd_create(2, 0), Err(Errno::EINVAL));
+    }
+
+    #[test]
+    fn a_refused_pipe_leaves_no_descriptors() {
+        let before = eventfd(0).expect("a descriptor");
+        assert_eq!(pipe2(UserPtr::new(0), 0), Err(Errno::EFAULT));
+        assert_eq!(eventfd(0), Ok(before + 1));
+    }
+
+    #[test]
+    fn absolute_times_are_moved_to_the_monotonic_clock() {
+        let fd = new_timer(CLOCK_REALTIME);
+        let mut new = spec(crate::time::realtime_ns() + 5_000_000_000, 0);
+        let null = UserPtr::new(0);
+        assert_eq!(
+            timerfd_settime(fd, TFD_TIMER_ABSTIME, place(&mut new), null),
+            Ok(0)
+        );
+        let mut left = Itimerspec::default();
+        assert_eq!(timerfd_gettime(fd, place(&mut left)), Ok(0));
+        let ns = left.value.to_ns().expect("valid");
+        assert!(
+            (4_000_000_000..=5_000_000_000).contains(&ns),
+            "{ns} ns left"
+        );
+    }
+
+    #[test]
+    fn bad_settings_are_refused() {
+        let fd = new_timer(CLOCK_MONOTONIC);
+        let null = UserPtr::new(0);
+        let mut bad = spec(1, 0);
+        bad.value.nsec = 1_000_000_000;
+        assert_eq!(
+            timerfd_settime(fd, 0, place(&mut bad), null),
+            Err(Errno::EINVAL)
+        );
+        let mut good = spec(1, 0);
+        assert_eq!(
+            timerfd_settime(fd, 4, place(&mut good), null),
+            Err(Errno::EINVAL)
+        );
+        assert_eq!(timerfd_settime(fd, 0, null, null), Err(Errno::EFAULT));
+        assert_eq!(
+            timerfd_settime(999, 0, place(&mut good), null),
+            Err(Errno::EBADF)
+        );
+        let other = i32::try_from(eventfd(0).expect("a counter")).expect("small");
+        assert_eq!(timerfd_gettime(other, null), Err(Errno::EINVAL));
+    }
 }

@@ -410,11 +410,11 @@ syscalls! {
     280 utimensat(DirFd, Path, Ptr, Hex) => metadata::utimensat, Missing, "";
     281 epoll_pwait(Fd, Ptr, Int, Int, Sigset, Size) => epoll::epoll_pwait, Full, "";
     282 signalfd(Fd, Sigset, Size) => event::signalfd, Missing, "";
-    283 timerfd_create(Clock, Hex) => event::timerfd_create, Missing, "";
+    283 timerfd_create(Clock, Hex) => event::timerfd_create, Full, "";
     284 eventfd(Int) => event::eventfd, Full, "";
     285 fallocate(Fd, Hex, Offset, Offset) => file_io::fallocate, Missing, "";
-    286 timerfd_settime(Fd, Hex, Ptr, Ptr) => event::timerfd_settime, Missing, "";
-    287 timerfd_gettime(Fd, Ptr) => event::timerfd_gettime, Missing, "";
+    286 timerfd_settime(Fd, Hex, Ptr, Ptr) => event::timerfd_settime, Full, "";
+    287 timerfd_gettime(Fd, Ptr) => event::timerfd_gettime, Full, "";
     288 accept4(Fd, Ptr, Ptr, Hex) => socket::accept4, Missing, "";
     289 signalfd4(Fd, Sigset, Size, Hex) => event::signalfd4, Missing, "";
     290 eventfd2(Int, Hex) => event::eventfd2, Full, "";
