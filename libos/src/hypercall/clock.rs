@@ -40,15 +40,14 @@ pub fn clock_ns(id: i32) -> u64 {
 #[cfg(test)]
 pub fn clock_ns(id: i32) -> u64 {
     use std::time::{Instant, SystemTime, UNIX_EPOCH};
-    std::thread_local! {
-        static START: Instant = Instant::now();
-    }
+    // One for all test threads: they share the timer queue.
+    static START: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
     let elapsed = if id == REALTIME {
         SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .expect("clock after 1970")
     } else {
-        START.with(Instant::elapsed) + core::time::Duration::from_secs(1)
+        START.elapsed() + core::time::Duration::from_secs(1)
     };
     u64::try_from(elapsed.as_nanos()).expect("before the year 2554")
 }
