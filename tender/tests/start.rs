@@ -250,14 +250,3 @@ fn a_tight_address_space_is_enough_or_is_refused_in_words() {
         "{message}"
     );
 }
-
-#[test]
-#[ignore = "keeps the attacker's images for hands-on runs: KEEP=DIR cargo test -- --ignored keep"]
-fn keep_images() {
-    let attacker = Attacker::build();
-    let to = std::env::var_os("KEEP").expect("KEEP=DIR");
-    for mode in [Mode::Strict, Mode::Compat] {
-        let name = format!("{mode:?}").to_lowercase();
-        std::fs::copy(attacker.path(mode), std::path::Path::new(&to).join(name)).expect("copied");
-    }
-}
