@@ -54,14 +54,18 @@ pub struct Emitted {
 /// Emits the stubs and the patches of a plan.
 ///
 /// # Errors
-/// [`Error::OutOfReach`] where the layout is too far from the code.
+/// [`Error::OutOfReach`] where the layout is too far from the code, or wraps around.
 pub fn apply(text: &Text<'_>, plan: &[Planned], layout: Layout) -> Result<Emitted, Error> {
     let mut emitted = Emitted::default();
     for planned in plan {
         let site = emitted.site(text, planned, layout)?;
         emitted.sites.push(site);
     }
-    Ok(emitted)
+    let start = layout.stub_vaddr;
+    match start.checked_add(to_u64(emitted.stubs.len())) {
+        Some(_) => Ok(emitted),
+        None => Err(Error::OutOfReach { from: start, to: 0 }),
+    }
 }
 
 impl Emitted {

@@ -233,7 +233,9 @@ impl<'t, 'a> Sweep<'t, 'a> {
             }
             before = if ends_flow(&instruction) {
                 Before::End
-            } else if instruction.flow_control() == FlowControl::Call {
+            } else if instruction.flow_control() == FlowControl::Call
+                && gate_kind(&instruction).is_none()
+            {
                 Before::Call
             } else {
                 Before::Flow

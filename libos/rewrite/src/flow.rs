@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use crate::find::{Facts, Gate, Listing};
-use crate::reach::enclosing;
+use crate::reach::{FUNCTION_ALIGN, enclosing};
 use crate::text::{Region, Text};
 
 /// Adds every code address that data may hold to the listing's targets.
@@ -161,7 +161,6 @@ fn label_reaches(facts: &Facts<'_>, listing: &Listing) -> Vec<LabelReach> {
 /// Whether an address that code takes is that of a function, not of a label. Where nothing is known
 /// about functions, alignment tells: compilers align functions to 16 bytes, labels seldom.
 fn begins_function(facts: &Facts<'_>, vaddr: u64) -> bool {
-    const FUNCTION_ALIGN: u64 = 16;
     match enclosing(&facts.functions, vaddr) {
         Some(function) => function.start == vaddr,
         None => vaddr.is_multiple_of(FUNCTION_ALIGN),

@@ -148,7 +148,11 @@ fn walk(text: &Text<'_>, facts: &Facts<'_>, listing: &Listing) -> AddressSet {
     if !mostly_named(text, facts) {
         // Without names the call graph has holes (function pointers, jump tables). A reference, or a
         // branch in code not reached yet, counts when the code at it runs to its end without a failure.
-        for weak in listing.targets.difference(&walker.visited, text) {
+        let mut weak = listing.targets.difference(&walker.visited, text);
+        // A function that nothing refers to stands behind the padding of the one before it.
+        let behind = listing.padding.iter().map(|run| run.end);
+        weak.extend(behind.filter(|vaddr| vaddr.is_multiple_of(FUNCTION_ALIGN)));
+        for weak in weak {
             if !walker.visited.contains(text, weak) && runs_clean(text, weak) {
                 walker.pending.push(weak);
                 walker.run();
@@ -157,6 +161,9 @@ fn walk(text: &Text<'_>, facts: &Facts<'_>, listing: &Listing) -> AddressSet {
     }
     walker.visited
 }
+
+/// Compilers align functions to this, in bytes.
+pub(crate) const FUNCTION_ALIGN: u64 = 16;
 
 /// Whether known functions make up most of the code.
 fn mostly_named(text: &Text<'_>, facts: &Facts<'_>) -> bool {

@@ -104,7 +104,7 @@ impl<'a> Reader<'a> {
         let before = self.bytes.len();
         let value = self.uleb()?.cast_signed();
         let read = u32::try_from(before - self.bytes.len()).ok()?;
-        let unused = 64u32.checked_sub(read.checked_mul(7)?).unwrap_or(0);
+        let unused = 64u32.saturating_sub(read.checked_mul(7)?);
         Some(value << unused >> unused)
     }
 

@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
 
-use iced_x86::{Code, FlowControl, Instruction, Register};
+use iced_x86::{FlowControl, Instruction};
 
 use crate::apply::INT3;
 use crate::displace::{Decoded, JUMP_LEN};
@@ -201,7 +201,7 @@ struct StubWalk<'t, 'c, 'a> {
     at: u64,
 }
 
-impl StubWalk<'_, '_, '_> {
+impl<'t> StubWalk<'t, '_, '_> {
     fn check(mut self, site: &Site) -> Result<(), Violation> {
         // A prefixed gate begins before its last two bytes.
         let gate = self.displaced(site.window.start, site.syscall_vaddr)?;
@@ -210,10 +210,8 @@ impl StubWalk<'_, '_, '_> {
         self.expect(self.at == site.call_vaddr)?;
         let lea = self.next()?;
         self.expect(
-            lea.code() == Code::Lea_r64_m
-                && lea.op0_register() == Register::RCX
-                && lea.is_ip_rel_memory_operand()
-                && lea.ip_rel_memory_address() == site.resume_vaddr,
+            lea.bytes.starts_with(&[0x48, 0x8d, 0x0d])
+                && lea.instruction.ip_rel_memory_address() == site.resume_vaddr,
         )?;
         self.jump_to(self.claim.layout.gate_vaddr)?;
         if site.after == site.window.end {
@@ -255,7 +253,7 @@ impl StubWalk<'_, '_, '_> {
     /// Whether the next instruction does what the original does, wherever each stands.
     fn same(&mut self, original: &Instruction) -> Result<(), Violation> {
         let at = self.at;
-        let moved = self.next()?;
+        let moved = self.next()?.instruction;
         let same = match branch_target(original) {
             None => moved == *original,
             Some(target) => {
@@ -274,13 +272,13 @@ impl StubWalk<'_, '_, '_> {
 
     fn jump_to(&mut self, target: u64) -> Result<(), Violation> {
         let jump = self.next()?;
-        self.expect(jump.code() == Code::Jmp_rel32_64 && branch_target(&jump) == Some(target))
+        self.expect(jump.bytes[0] == 0xe9 && branch_target(&jump.instruction) == Some(target))
     }
 
-    fn next(&mut self) -> Result<Instruction, Violation> {
+    fn next(&mut self) -> Result<Decoded<'t>, Violation> {
         let decoded = Decoded::at(self.stubs, self.at).ok_or(Violation::Stub(self.at))?;
         self.at = decoded.end();
-        Ok(decoded.instruction)
+        Ok(decoded)
     }
 
     fn expect(&self, holds: bool) -> Result<(), Violation> {

@@ -24,6 +24,10 @@ fn rewritten_programs_behave_like_the_originals() {
         let original = std::fs::read(&program).unwrap();
         let stripped = std::fs::read(strip(&program)).unwrap();
         let bare = without_sections(&stripped);
+        let found_first = rewrite(&original, LAYOUT, Mode::Strict)
+            .unwrap()
+            .stats
+            .found;
         for (variant, elf) in [("", original), (" stripped", stripped), (" bare", bare)] {
             let name = format!("{}{variant}", recipe.name);
             let output =
@@ -35,6 +39,10 @@ fn rewritten_programs_behave_like_the_originals() {
                 "{name}: output"
             );
             assert_eq!(found.status, expected.status, "{name}: status");
+            assert_eq!(
+                output.stats.found, found_first,
+                "{name}: as many sites as with symbols"
+            );
             eprintln!("{name}: {:?}", output.stats);
         }
     }

@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod file;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -85,6 +87,8 @@ pub const RECIPES: &[Recipe] = &[
     ),
     recipe("rust", "rustc", RUST, "threads.rs"),
     recipe("rust-fixed", "rustc", RUST_FIXED, "threads.rs"),
+    recipe("tight", "gcc", &["-nostdlib", "-static"], "tight.S"),
+    recipe("tight-pie", "gcc", &["-nostdlib", "-static-pie"], "tight.S"),
     recipe("go", "go", &["build"], "goroutines.go"),
 ];
 
