@@ -101,6 +101,7 @@ unsafe extern "C" fn start(boot: *mut BootInfo) -> ! {
         crate::hypercall::clock::use_vdso(address);
     }
     let began = crate::hypercall::monotonic_ns();
+    crate::time::cycles::init();
     vcpu::install();
     interrupt::init(info);
     // SAFETY: the tender's table stays mapped and unchanged.
@@ -122,6 +123,9 @@ fn first_thread(info: &'static BootInfo) -> Arc<Thread> {
     let thread = Thread::new(FIRST, Arc::clone(&process));
     process.threads.lock().insert(FIRST, Arc::clone(&thread));
     set_name(&thread, info);
+    process.identity.start_as(info.ids);
+    // SAFETY: the tender's texts stay mapped and unchanged.
+    crate::task::uts::set_hostname(unsafe { info.hostname.as_slice() });
     crate::sched::start_first(Arc::clone(&thread));
     if let Err(error) = crate::fs::init(info, &process) {
         stop(format_args!("root file system: {error:?}"));

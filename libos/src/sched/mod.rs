@@ -188,7 +188,10 @@ fn next_runnable() -> Arc<Thread> {
         if let Some(next) = QUEUE.pop() {
             return next;
         }
+        // Idle time is nobody's CPU time, though it passes on the last thread's stack.
+        crate::task::with_current(|thread| thread.account_cpu(crate::time::cycles::now()));
         idle();
+        crate::task::with_current(|thread| thread.begin_cpu(crate::time::cycles::now()));
     }
 }
 

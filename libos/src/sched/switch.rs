@@ -32,6 +32,7 @@ unsafe fn hands() -> &'static mut Hands {
 /// Makes the very first thread the running one, without a switch.
 pub fn start_first(thread: Arc<Thread>) {
     thread.set_run_state(RunState::Running);
+    thread.begin_cpu(context::timestamp());
     vcpu::set_current(Arc::as_ptr(&thread), thread.frame());
     // SAFETY: before the first switch; no other borrow.
     unsafe { hands().running = Some(thread) };

@@ -84,3 +84,8 @@ pub fn with_mask<T>(mask: Option<u64>, call: impl FnOnce() -> T) -> T {
     let _ = mask;
     call()
 }
+
+/// Whether `signo` is a signal's number.
+pub const fn is_signal(signo: i32) -> bool {
+    signo >= 1 && signo <= 64
+}

@@ -13,6 +13,7 @@ pub mod memory;
 pub mod metadata;
 pub mod path;
 pub mod poll;
+pub mod prctl;
 pub mod signal;
 pub mod socket;
 pub mod system;

@@ -9,10 +9,13 @@
 
 pub mod clone;
 pub mod exit;
+pub mod identity;
+pub mod limits;
 mod process;
 pub mod robust;
 pub mod stack;
 mod thread;
+pub mod uts;
 
 use alloc::sync::Arc;
 

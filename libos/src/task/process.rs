@@ -7,6 +7,9 @@ use core::sync::atomic::{AtomicI32, Ordering};
 use crate::fs::fdtable::FdTable;
 use crate::signal::ProcessSignals;
 use crate::sync::SpinLock;
+use crate::syscall::prctl::Oddments;
+use crate::task::identity::Identity;
+use crate::task::limits::Limits;
 use crate::task::{Thread, Tid};
 
 /// A process.
@@ -21,6 +24,12 @@ pub struct Process {
     pub files: FdTable,
     /// Signal actions and process-wide pending signals.
     pub signals: ProcessSignals,
+    /// User, groups, capabilities.
+    pub identity: Identity,
+    /// Resource limits.
+    pub limits: Limits,
+    /// What prctl(2) keeps.
+    pub oddments: Oddments,
 }
 
 impl Process {
@@ -33,6 +42,9 @@ impl Process {
             threads: SpinLock::default(),
             files: FdTable::default(),
             signals: ProcessSignals::default(),
+            identity: Identity::default(),
+            limits: Limits::default(),
+            oddments: Oddments::default(),
         })
     }
 

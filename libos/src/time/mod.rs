@@ -4,6 +4,9 @@
 //! kinds (sleeps, POSIX timers, timerfd) stand in one [`timer`] queue, which tells the idle loop
 //! how long it may sleep.
 
+pub mod clock;
+pub mod cycles;
+pub mod sleep;
 pub mod timer;
 
 use core::time::Duration;
