@@ -69,7 +69,7 @@ impl Thread {
 
     /// A thread of `process` that has not run yet; `None` if there is no memory for its stack.
     pub fn try_new(tid: Tid, process: Arc<Process>) -> Option<Arc<Self>> {
-        let stack = LibosStack::new()?;
+        let stack = LibosStack::new().ok()?;
         Some(Arc::new(Self {
             tid,
             process,
