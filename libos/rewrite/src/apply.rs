@@ -43,7 +43,8 @@ pub struct Patch {
 /// What carrying out a plan yields.
 #[derive(Debug, Clone, Default)]
 pub struct Emitted {
-    /// Changes to the code, disjoint.
+    /// Changes to the code, to be written in this order: that of their addresses. An island may
+    /// stand in the `int3` tail of a window before it.
     pub patches: Vec<Patch>,
     /// Bytes to place at [`Layout::stub_vaddr`], readable and executable.
     pub stubs: Vec<u8>,
@@ -61,6 +62,7 @@ pub fn apply(text: &Text<'_>, plan: &[Planned], layout: Layout) -> Result<Emitte
         let site = emitted.site(text, planned, layout)?;
         emitted.sites.push(site);
     }
+    emitted.patches.sort_by_key(|patch| patch.vaddr);
     let start = layout.stub_vaddr;
     match start.checked_add(to_u64(emitted.stubs.len())) {
         Some(_) => Ok(emitted),

@@ -69,6 +69,11 @@ pub struct Listing {
     pub padding: Vec<Range<u64>>,
     /// Instructions that enter the kernel.
     pub gates: Vec<Gate>,
+    /// Bytes that a second decoding uses as well, because a branch leads into the middle of an
+    /// instruction. What stands there must stay.
+    pub contested: AddressSet,
+    /// Gates in such a second decoding; all are ambiguous.
+    pub shifted_gates: Vec<Gate>,
     /// Addresses outside the code that instructions refer to; unsorted, with duplicates.
     pub data_references: Vec<u64>,
     /// Addresses inside the code that `lea` computes; unsorted, with duplicates.
@@ -92,6 +97,7 @@ pub fn sweep(text: &Text<'_>, facts: &Facts<'_>) -> Listing {
         targets, jumped, ..
     } = &mut sweep.listing;
     targets.union(jumped);
+    sweep.second_decodings();
     sweep.listing
 }
 
@@ -134,6 +140,9 @@ pub(crate) fn gate_kind(instruction: &Instruction) -> Option<GateKind> {
         _ => None,
     }
 }
+
+/// A second decoding falls in step with the first after a few instructions; longer ones are made up.
+const LONGEST_SECOND: usize = 64;
 
 /// What came before the instruction at hand.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -178,6 +187,8 @@ impl<'t, 'a> Sweep<'t, 'a> {
             bad: Vec::new(),
             padding: Vec::new(),
             gates: Vec::new(),
+            contested: AddressSet::new(text),
+            shifted_gates: Vec::new(),
             data_references: Vec::new(),
             code_references: Vec::new(),
         };
@@ -289,6 +300,55 @@ impl<'t, 'a> Sweep<'t, 'a> {
         } else if instruction.code() == Code::Endbr64 {
             self.listing.targets.insert_at(self.text, index, offset);
         }
+    }
+
+    /// Decodes where branches lead into the middle of an instruction (as `lock` prefixes are skipped),
+    /// until that decoding falls in step with the sweep.
+    fn second_decodings(&mut self) {
+        let text = self.text;
+        let mut instruction = Instruction::default();
+        for target in self.listing.jumped.difference(&self.listing.starts, text) {
+            let Some(region) = text.region(target) else {
+                continue;
+            };
+            let tail = region.tail(target);
+            let mut decoder = Decoder::with_ip(64, tail, target, DecoderOptions::NONE);
+            for _ in 0..LONGEST_SECOND {
+                if !decoder.can_decode() || self.listing.starts.contains(text, decoder.ip()) {
+                    break;
+                }
+                decoder.decode_out(&mut instruction);
+                let (start, after) = (instruction.ip(), instruction.next_ip());
+                if instruction.is_invalid() {
+                    break;
+                }
+                (start..after).for_each(|vaddr| {
+                    self.listing.contested.insert(text, vaddr);
+                });
+                if let Some(kind) = gate_kind(&instruction) {
+                    self.listing.shifted_gates.push(Gate {
+                        start,
+                        after,
+                        kind,
+                        ambiguous: true,
+                    });
+                }
+                if ends_flow(&instruction) {
+                    break;
+                }
+            }
+        }
+        for gate in &mut self.listing.gates {
+            let contested = self
+                .listing
+                .contested
+                .first_in(text, gate.start..gate.after);
+            gate.ambiguous |= contested.is_some();
+        }
+        let Listing {
+            targets, contested, ..
+        } = &mut self.listing;
+        targets.union(contested);
     }
 
     fn reference(&mut self, vaddr: u64, code: Code) {

@@ -92,7 +92,7 @@ pub struct Stats {
 /// What redirecting code yields, before it is written anywhere.
 #[derive(Debug, Clone)]
 pub struct Redirection {
-    /// Patches for the code.
+    /// Patches for the code, to be written in this order.
     pub patches: Vec<Patch>,
     /// To be mapped readable and executable at [`Layout::stub_vaddr`].
     pub stubs: Vec<u8>,
@@ -205,10 +205,7 @@ fn unchanged(
 
 fn patched(elf: &[u8], program: &Program<'_>, patches: &[Patch]) -> Result<Vec<u8>, Error> {
     let mut bytes = elf.to_vec();
-    // A later patch may stand in the `int3` tail of an earlier one, so outer ones are written first.
-    let mut order: Vec<&Patch> = patches.iter().collect();
-    order.sort_by_key(|patch| patch.vaddr);
-    for patch in order {
+    for patch in patches {
         let memory = patch.vaddr..patch.vaddr + text::to_u64(patch.bytes.len());
         let file = program
             .file_range(&memory)

@@ -78,6 +78,11 @@ struct Windows<'t, 'a> {
 impl Windows<'_, '_> {
     /// A window that ends with the gate if there is one, else one that goes on behind it.
     fn find(&self, gate: &Gate) -> Option<Range<u64>> {
+        let window = self.candidate(gate)?;
+        (!self.listing.contested.contains(self.text, window.start)).then_some(window)
+    }
+
+    fn candidate(&self, gate: &Gate) -> Option<Range<u64>> {
         if self.entered(gate.start + 1..gate.after) || gate.start < self.floor {
             return None;
         }

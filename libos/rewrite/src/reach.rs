@@ -10,9 +10,7 @@ use core::ops::Range;
 
 use iced_x86::{Decoder, DecoderOptions, Instruction};
 
-use crate::find::{
-    Facts, Gate, GateKind, Listing, branch_target, byte_pairs, ends_flow, gate_kind,
-};
+use crate::find::{Facts, Gate, GateKind, Listing, branch_target, byte_pairs, ends_flow};
 use crate::text::{AddressSet, Text};
 
 /// Byte pairs `0f 05` that are no `syscall` instruction, and why.
@@ -81,7 +79,7 @@ pub fn judge(text: &Text<'_>, facts: &Facts<'_>, listing: &Listing) -> Verdicts 
             dismissed.inside_instruction += 1;
         }
     }
-    gates.extend(overlapping(text, listing));
+    gates.extend(&listing.shifted_gates);
     gates.sort_by_key(|gate| (gate.after, gate.ambiguous));
     gates.dedup_by_key(|gate| gate.after);
     Verdicts { gates, dismissed }
@@ -232,36 +230,4 @@ impl Walker<'_, '_> {
             }
         }
     }
-}
-
-/// Gates that appear when decoding starts where a branch leads into the middle of an instruction
-/// (as `lock` prefixes are skipped), until that decoding falls in step with the sweep.
-fn overlapping(text: &Text<'_>, listing: &Listing) -> Vec<Gate> {
-    let mut found = Vec::new();
-    let mut instruction = Instruction::default();
-    for target in listing.jumped.difference(&listing.starts, text) {
-        let Some(region) = text.region(target) else {
-            continue;
-        };
-        let mut decoder = Decoder::with_ip(64, region.tail(target), target, DecoderOptions::NONE);
-        while decoder.can_decode() && !listing.starts.contains(text, decoder.ip()) {
-            decoder.decode_out(&mut instruction);
-            if instruction.is_invalid() {
-                break;
-            }
-            let (start, after) = (instruction.ip(), instruction.next_ip());
-            if let Some(kind) = gate_kind(&instruction) {
-                found.push(Gate {
-                    start,
-                    after,
-                    kind,
-                    ambiguous: true,
-                });
-            }
-            if ends_flow(&instruction) {
-                break;
-            }
-        }
-    }
-    found
 }

@@ -298,11 +298,17 @@ fn check_after(
 ) -> Result<(), Violation> {
     let after = sweep(claim.patched, claim.facts);
     for gate in reach::judge(claim.patched, claim.facts, &after).gates {
+        let near = patches.partition_point(|patch| patch.end <= gate.start);
+        let written = patches
+            .get(near)
+            .is_some_and(|patch| patch.start < gate.after);
         let site = claim
             .sites
             .binary_search_by_key(&gate.after, |site| site.after);
-        let trapped = site.is_ok_and(|index| matches!(claim.sites[index].kind, Kind::Trapped(_)));
-        if !trapped {
+        let trapped = |index: usize| matches!(claim.sites[index].kind, Kind::Trapped(_));
+        // Elsewhere the bytes are the original's, in which the pair was judged to be no gate; where
+        // code is hostile, the jumps that were written can shift that judgement.
+        if written || site.is_ok_and(|index| !trapped(index)) {
             return Err(Violation::GateLeft(gate.start));
         }
     }

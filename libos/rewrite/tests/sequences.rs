@@ -1,6 +1,11 @@
 //! Short byte sequences, one property each, through the part of the crate that knows no ELF: planned,
 //! emitted, written into a copy, and verified.
 
+#![expect(
+    clippy::single_range_in_vec_init,
+    reason = "lists of one address range are meant"
+)]
+
 use libos_rewrite::{
     Claim, Facts, Kind, Layout, Reason, Redirection, Region, Text, check, redirect,
 };
@@ -406,4 +411,36 @@ fn a_layout_out_of_reach_is_an_error() {
             "{layout:?}: {error}"
         );
     }
+}
+
+#[test]
+fn an_island_may_stand_in_what_a_window_leaves() {
+    // syscall; syscall; xor %eax,%eax; je +16: the second one's window leaves five bytes.
+    let case = function(&[
+        &SYSCALL,
+        &SYSCALL,
+        &[0x31, 0xc0],
+        &[0x0f, 0x84, 0x10, 0, 0, 0],
+    ]);
+    let outcome = case.run();
+    let sites = &outcome.redirection.sites;
+    assert_eq!((sites[0].kind, sites[1].kind), (Kind::Island, Kind::Window));
+    assert_eq!(sites[1].window, CODE + 2..CODE + 12);
+    assert_eq!(sites[0].islands, [CODE + 7..CODE + 12]);
+    assert_eq!(outcome.patched[7..12], jump(CODE + 7, STUBS));
+}
+
+#[test]
+fn bytes_of_a_second_decoding_stay() {
+    // jmp leads to the last byte of `mov`, from which the first syscall's bytes decode differently.
+    let case = function(&[
+        &[0xeb, 0x07],
+        &[0xcc; 7],
+        &MOV_39,
+        &SYSCALL,
+        &SYSCALL,
+        &[0xeb, 0xf9],
+    ]);
+    assert_eq!(case.kinds()[0], Kind::Trapped(Reason::Ambiguous));
+    assert_eq!(case.run().patched[9..16], case.code[9..16]);
 }
