@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::handles::Handles;
 use crate::host::Host;
 use crate::image::{Image, PAGE};
+use crate::launch::{self, Departure, Filter};
 use crate::space::Space;
 use crate::space::region;
 use crate::timing::Phases;
@@ -19,6 +20,7 @@ use libos_abi::image::Site;
 use libos_abi::manifest::Range;
 use libos_abi::{ABI_VERSION, PAGE_SIZE};
 use rustix::mm::{MprotectFlags, ProtFlags};
+use seccompiler::sock_filter;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// `size_of::<BootInfo>()` in the width of its field; it fits into a page.
@@ -32,7 +34,7 @@ const RECORD_LEN: u32 = {
 };
 
 /// Room for everything whose length the command line does not decide: paths of the manifest, handles,
-/// stack zones, phases.
+/// stack zones, phases, the filter.
 const FIXED_LEN: usize = 16 * PAGE_SIZE;
 
 /// Everything that the record tells.
@@ -59,13 +61,16 @@ pub struct Facts<'a> {
     pub seed: [u8; 32],
     /// The steps so far.
     pub phases: &'a Phases,
+    /// The filter.
+    pub program: &'a [sock_filter],
 }
 
-/// Writes the record. It stays where it is for the life of the process.
+/// Writes the record, and beside it what the trampoline works from. Both stay where they are for the life
+/// of the process.
 ///
 /// # Errors
 /// [`Error::System`] of mmap or mprotect.
-pub fn write(facts: &Facts<'_>) -> Result<*const BootInfo, Error> {
+pub fn write(facts: &Facts<'_>) -> Result<*const Departure, Error> {
     let args = arguments(facts);
     let env = environment(facts);
     let texts: usize = args
@@ -75,7 +80,37 @@ pub fn write(facts: &Facts<'_>) -> Result<*const BootInfo, Error> {
         .sum();
     let mut arena = Arena::new((texts + FIXED_LEN) as u64)?;
     let info = record(facts, &args, &env, &mut arena);
-    arena.finish(info)
+    let departure = departure(facts, &mut arena)?;
+    arena.finish(info)?;
+    Ok(departure)
+}
+
+fn departure(facts: &Facts<'_>, arena: &mut Arena) -> Result<*const Departure, Error> {
+    let Facts { space, vdso, .. } = facts;
+    let regions = launch::own_regions(Span {
+        start: vdso.start,
+        len: vdso.len,
+    });
+    let filter = Filter {
+        len: u16::try_from(facts.program.len()).map_err(|_| Error::Profile("too long".into()))?,
+        first: arena.array(&kernel_program(facts.program)).ptr,
+    };
+    let departure = Departure {
+        regions: arena.array(&regions).ptr,
+        filter,
+        empty_mask: 0,
+        entry: facts.image.entry.wrapping_add(space.bias),
+        stack: space.stacks.boot.end(),
+        boot: region::pointer(arena.whole.start).cast(),
+    };
+    Ok(arena.array(&[departure]).ptr)
+}
+
+/// The filter as plain data of the kernel's type.
+fn kernel_program(program: &[sock_filter]) -> Vec<libc::sock_filter> {
+    let convert =
+        |&sock_filter { code, jt, jf, k }: &sock_filter| libc::sock_filter { code, jt, jf, k };
+    program.iter().map(convert).collect()
 }
 
 fn record(facts: &Facts<'_>, args: &[Vec<u8>], env: &[Vec<u8>], arena: &mut Arena) -> BootInfo {
@@ -321,7 +356,7 @@ impl Arena {
     }
 
     /// Puts the record into the first page, and makes the rest read-only.
-    fn finish(self, info: BootInfo) -> Result<*const BootInfo, Error> {
+    fn finish(self, info: BootInfo) -> Result<(), Error> {
         let first = region::pointer(self.whole.start).cast::<BootInfo>();
         // SAFETY: the first page is mapped, page-aligned, large enough (asserted above), and empty.
         unsafe { first.write(info) };
@@ -330,8 +365,7 @@ impl Arena {
             len: self.whole.len - PAGE,
         };
         // SAFETY: nothing writes to the arena again.
-        unsafe { region::protect(rest, MprotectFlags::READ)? };
-        Ok(first)
+        unsafe { region::protect(rest, MprotectFlags::READ) }
     }
 }
 

@@ -10,7 +10,7 @@
 //! 6. [`boot`]: write the boot information.
 //! 7. [`signals`]: handlers, alternate stack, tick.
 //! 8. [`confine`]: descriptors, privileges, filter.
-//! 9. [`launch`]: jump. Nothing of the tender runs after the filter is in force.
+//! 9. [`launch`]: unmap the tender, put the filter in force, jump. Nothing of the tender runs after that.
 //!
 //! The tender knows `libos-abi` and nothing else of the libOS. It starts no thread, and keeps its own
 //! dirty memory small, because it stays mapped for the life of the program.

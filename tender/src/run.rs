@@ -7,7 +7,7 @@ use crate::error::{Error, Step};
 use crate::handles::{self, Handles};
 use crate::host;
 use crate::image::Image;
-use crate::launch::{self, Entry};
+use crate::launch;
 use crate::signals;
 use crate::space::segments::BaseSource;
 use crate::space::{Space, memory};
@@ -49,7 +49,8 @@ pub fn run(config: &RunConfig, started_ns: u64) -> Result<Infallible, Error> {
     phases.end("privileges");
     let program = confine::compile(&image, space.bias, &handles, vdso)?;
     phases.end("filter");
-    let boot = boot::write(&Facts {
+    signals::start_tick(TICK_US)?;
+    let departure = boot::write(&Facts {
         config,
         image: &image,
         space: &space,
@@ -61,16 +62,11 @@ pub fn run(config: &RunConfig, started_ns: u64) -> Result<Infallible, Error> {
         tick_us: TICK_US,
         seed: seed(config)?,
         phases: &phases,
+        program: &program,
     })?;
-    signals::start_tick(TICK_US)?;
-    let entry = Entry {
-        address: image.entry.wrapping_add(space.bias),
-        stack: space.stacks.boot,
-        boot,
-    };
-    // SAFETY: the image was validated and mapped, its stack and boot information are in place, and
-    // the tender has started no thread.
-    unsafe { launch::enter(&program, entry) }
+    // SAFETY: the image was validated and mapped, its stack and boot information are in place outside of
+    // the tender's own regions, signals are blocked, and the tender has started no thread.
+    unsafe { launch::enter(departure) }
 }
 
 /// Opens, reads and validates an image. The file is mapped for that, and unmapped again.

@@ -4,9 +4,9 @@
 //! libOS restores the interrupted state itself. This is why they are installed with the raw call:
 //! SA_NODEFER leaves the mask alone, and the restorer is an instruction that traps.
 //!
-//! Order: [`block_all`] first, then [`install`] and [`start_tick`], and [`unblock_all`] as the last
-//! step before the filter. A signal that arrives between that and the libOS's own initialisation finds
-//! the handler, which knows that it is too early.
+//! Order: [`block_all`] first, then [`install`] and [`start_tick`]; the trampoline of [`crate::launch`]
+//! unblocks them as its last step before the filter. A signal that arrives between that and the libOS's own
+//! initialisation finds the handler, which knows that it is too early.
 
 use crate::error::{Error, Step};
 use libos_abi::boot::Span;
@@ -53,20 +53,12 @@ struct KernelAction {
     mask: u64,
 }
 
-/// Blocks every signal that can be blocked.
-pub fn block_all() -> Result<(), Error> {
-    set_mask(u64::MAX)
-}
-
-/// Unblocks every signal.
+/// Blocks every signal that can be blocked. [`crate::launch`] unblocks them.
 ///
 /// # Errors
 /// [`Error::System`].
-pub fn unblock_all() -> Result<(), Error> {
-    set_mask(0)
-}
-
-fn set_mask(mask: u64) -> Result<(), Error> {
+pub fn block_all() -> Result<(), Error> {
+    let mask = u64::MAX;
     // SAFETY: the call reads the eight bytes of `mask` and writes nothing back.
     let result = unsafe {
         libc::syscall(

@@ -250,3 +250,73 @@ fn a_tight_address_space_is_enough_or_is_refused_in_words() {
         "{message}"
     );
 }
+
+/// Runs `test` on the directory in /proc of an image that waits.
+fn while_waiting(options: &[&str], test: impl FnOnce(&std::path::Path)) {
+    let attacker = Attacker::build();
+    let mut child = Command::new(attacker::tender())
+        .arg("run")
+        .args(options)
+        .arg(attacker.path(Mode::Strict))
+        .arg("forever")
+        .env("LIBOS_TEST_SECRET", "not-for-the-image")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the tender starts");
+    let mut greeting = [0; 8];
+    let stdout = child.stdout.as_mut().expect("a pipe");
+    stdout.read_exact(&mut greeting).expect("the image greets");
+    test(std::path::Path::new(&format!("/proc/{}", child.id())));
+    child.kill().expect("a child");
+    child.wait().expect("a child");
+}
+
+#[test]
+fn nothing_of_the_tender_stays_but_a_page_of_code_and_its_heap() {
+    while_waiting(&[], |proc| {
+        let maps = std::fs::read_to_string(proc.join("maps")).expect("own child");
+        let of_files: Vec<&str> = maps
+            .lines()
+            .filter(|line| line.contains('/') && !line.ends_with("/strict"))
+            .collect();
+        assert_eq!(of_files.len(), 1, "{maps}");
+        let (range, rest) = of_files[0].split_once(' ').expect("a range");
+        let (start, end) = range.split_once('-').expect("two addresses");
+        let number = |text| u64::from_str_radix(text, 16).expect("hexadecimal");
+        assert_eq!(number(end) - number(start), 4096, "{maps}");
+        assert!(rest.starts_with("r-xp"), "{maps}");
+        assert!(
+            !maps.contains("[stack]"),
+            "the caller's environment is still there:\n{maps}"
+        );
+        assert!(!maps.lines().any(|line| line.contains("rwx")), "{maps}");
+        let environ = std::fs::read(proc.join("environ")).unwrap_or_default();
+        assert!(!text(&environ).contains("not-for-the-image"));
+    });
+}
+
+#[test]
+fn an_idle_image_is_small_whatever_its_limit() {
+    let pss = |limit: &str| {
+        let mut kilobytes = 0u64;
+        while_waiting(&["--mem", limit], |proc| {
+            let rollup = std::fs::read_to_string(proc.join("smaps_rollup")).expect("own child");
+            let line = rollup
+                .lines()
+                .find(|line| line.starts_with("Pss:"))
+                .expect("a sum");
+            kilobytes = line
+                .split_whitespace()
+                .nth(1)
+                .expect("a number")
+                .parse()
+                .expect("a number");
+        });
+        kilobytes
+    };
+    let (small, large) = (pss("64M"), pss("4G"));
+    println!("idle: {small} kB with 64M, {large} kB with 4G");
+    assert!(small < 256, "{small} kB");
+    assert!(large <= small + 32, "{small} and {large} kB");
+}
