@@ -1,1 +1,85 @@
-//! Sockets. In this version: socket pairs and AF_UNIX, inside the process.
+//! Sockets.
+//!
+//! - [`socket::Socket`]: what every family's sockets do; [`socket::SocketFile`]: one as a file.
+//! - [`address`]: socket addresses as the application passes them.
+//! - [`message`]: what a send carries and a receive yields, with control messages.
+//! - [`options`]: the options of level SOL_SOCKET, which all families share.
+//! - [`unix`]: AF_UNIX, inside the process.
+//!
+//! A family plugs in by a line in [`create`]. The internet families are not here yet: they need a
+//! network device, and answer EAFNOSUPPORT.
+
+pub mod address;
+pub mod message;
+pub mod options;
+pub mod socket;
+pub mod unix;
+
+use alloc::sync::Arc;
+
+use linux_raw_sys::net::{AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_UNIX};
+
+use crate::errno::{Errno, Result};
+use socket::Socket;
+use unix::UnixSocket;
+
+/// One more than the highest socket type (`SOCK_MAX`).
+const TYPE_LIMIT: u32 = 11;
+
+/// A new socket, for socket(2).
+///
+/// # Errors
+/// EAFNOSUPPORT, EINVAL for a number that is no type, ESOCKTNOSUPPORT, EPROTONOSUPPORT.
+pub fn create(domain: u32, socket_type: u32, protocol: u32) -> Result<Arc<dyn Socket>> {
+    check_family(domain, socket_type)?;
+    Ok(UnixSocket::new(unix::kind(socket_type, protocol)?))
+}
+
+/// Two connected sockets, for socketpair(2).
+///
+/// # Errors
+/// As [`create`]; EOPNOTSUPP for a family that has no pairs.
+pub fn pair(domain: u32, socket_type: u32, protocol: u32) -> Result<[Arc<dyn Socket>; 2]> {
+    check_family(domain, socket_type)?;
+    let [first, second] = UnixSocket::pair(unix::kind(socket_type, protocol)?);
+    Ok([first, second])
+}
+
+fn check_family(domain: u32, socket_type: u32) -> Result<()> {
+    if socket_type >= TYPE_LIMIT {
+        return Err(Errno::EINVAL);
+    }
+    match domain {
+        AF_UNIX => Ok(()),
+        AF_INET | AF_INET6 | AF_PACKET => {
+            Err(Errno::EAFNOSUPPORT.because("the image has no network device"))
+        }
+        AF_NETLINK => Err(Errno::EAFNOSUPPORT.because("there is no network to configure")),
+        _ => Err(Errno::EAFNOSUPPORT),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_types_and_protocols_are_checked_in_linuxs_order() {
+        for (domain, socket_type, protocol, expected) in [
+            (AF_UNIX, 1, 0, None),
+            (AF_UNIX, 5, 1, None),
+            (AF_UNIX, 1, 2, Some(Errno::EPROTONOSUPPORT)),
+            (AF_UNIX, 4, 0, Some(Errno::ESOCKTNOSUPPORT)),
+            (AF_UNIX, 11, 0, Some(Errno::EINVAL)),
+            (AF_INET, 1, 0, Some(Errno::EAFNOSUPPORT)),
+            (AF_NETLINK, 3, 0, Some(Errno::EAFNOSUPPORT)),
+            (999, 1, 0, Some(Errno::EAFNOSUPPORT)),
+        ] {
+            let result = create(domain, socket_type, protocol).err();
+            assert_eq!(
+                result, expected,
+                "socket({domain}, {socket_type}, {protocol})"
+            );
+        }
+    }
+}

@@ -10,6 +10,7 @@ pub mod fd;
 pub mod file_io;
 pub mod identity;
 pub mod memory;
+pub mod message;
 pub mod metadata;
 pub mod path;
 pub mod poll;
@@ -21,6 +22,7 @@ pub mod table;
 pub mod task;
 pub mod time;
 
+mod control;
 mod convert;
 mod dispatch;
 mod trace;

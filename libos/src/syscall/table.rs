@@ -7,8 +7,8 @@
 use crate::errno::{Errno, SysResult};
 use crate::syscall::convert::Handler;
 use crate::syscall::{
-    epoll, event, fd, file_io, identity, memory, metadata, path, poll, prctl, signal, socket,
-    system, task, time,
+    epoll, event, fd, file_io, identity, memory, message, metadata, path, poll, prctl, signal,
+    socket, system, task, time,
 };
 
 /// How far a call is implemented.
@@ -168,21 +168,21 @@ syscalls! {
     38 setitimer(Int, Ptr, Ptr) => time::setitimer, Missing, "";
     39 getpid() => task::getpid, Full, "";
     40 sendfile(Fd, Fd, Ptr, Size) => file_io::sendfile, Missing, "";
-    41 socket(Int, Hex, Int) => socket::socket, Missing, "";
-    42 connect(Fd, Ptr, Int) => socket::connect, Missing, "";
-    43 accept(Fd, Ptr, Ptr) => socket::accept, Missing, "";
-    44 sendto(Fd, InBuf, Size, Hex, Ptr, Int) => socket::sendto, Missing, "";
-    45 recvfrom(Fd, OutBuf, Size, Hex, Ptr, Ptr) => socket::recvfrom, Missing, "";
-    46 sendmsg(Fd, Ptr, Hex) => socket::sendmsg, Missing, "";
-    47 recvmsg(Fd, Ptr, Hex) => socket::recvmsg, Missing, "";
-    48 shutdown(Fd, Int) => socket::shutdown, Missing, "";
-    49 bind(Fd, Ptr, Int) => socket::bind, Missing, "";
-    50 listen(Fd, Int) => socket::listen, Missing, "";
-    51 getsockname(Fd, Ptr, Ptr) => socket::getsockname, Missing, "";
-    52 getpeername(Fd, Ptr, Ptr) => socket::getpeername, Missing, "";
-    53 socketpair(Int, Hex, Int, Ptr) => socket::socketpair, Missing, "";
-    54 setsockopt(Fd, Int, Int, InBuf, Int) => socket::setsockopt, Missing, "";
-    55 getsockopt(Fd, Int, Int, Ptr, Ptr) => socket::getsockopt, Missing, "";
+    41 socket(Int, Hex, Int) => socket::socket, Partial, "AF_UNIX only; other families are EAFNOSUPPORT";
+    42 connect(Fd, Ptr, Int) => socket::connect, Partial, "AF_UNIX only; other families are EAFNOSUPPORT";
+    43 accept(Fd, Ptr, Ptr) => socket::accept, Partial, "AF_UNIX only; other families are EAFNOSUPPORT";
+    44 sendto(Fd, InBuf, Size, Hex, Ptr, Int) => message::sendto, Partial, "AF_UNIX only; no out-of-band data";
+    45 recvfrom(Fd, OutBuf, Size, Hex, Ptr, Ptr) => message::recvfrom, Partial, "AF_UNIX only; no out-of-band data";
+    46 sendmsg(Fd, Ptr, Hex) => message::sendmsg, Partial, "AF_UNIX only; no out-of-band data";
+    47 recvmsg(Fd, Ptr, Hex) => message::recvmsg, Partial, "AF_UNIX only; no out-of-band data";
+    48 shutdown(Fd, Int) => socket::shutdown, Partial, "AF_UNIX only; other families are EAFNOSUPPORT";
+    49 bind(Fd, Ptr, Int) => socket::bind, Partial, "AF_UNIX only; other families are EAFNOSUPPORT";
+    50 listen(Fd, Int) => socket::listen, Partial, "AF_UNIX only; other families are EAFNOSUPPORT";
+    51 getsockname(Fd, Ptr, Ptr) => socket::getsockname, Partial, "AF_UNIX only; other families are EAFNOSUPPORT";
+    52 getpeername(Fd, Ptr, Ptr) => socket::getpeername, Partial, "AF_UNIX only; other families are EAFNOSUPPORT";
+    53 socketpair(Int, Hex, Int, Ptr) => socket::socketpair, Partial, "AF_UNIX only; other families are EAFNOSUPPORT";
+    54 setsockopt(Fd, Int, Int, InBuf, Int) => socket::setsockopt, Partial, "AF_UNIX only; other families are EAFNOSUPPORT";
+    55 getsockopt(Fd, Int, Int, Ptr, Ptr) => socket::getsockopt, Partial, "AF_UNIX only; other families are EAFNOSUPPORT";
     56 clone(CloneFlags, Ptr, Ptr, Ptr, Ptr) => task::clone, Partial, "threads only; a new process is ENOSYS";
     57 fork() => task::fork, Refused, "ENOSYS: one process per image";
     58 vfork() => task::vfork, Refused, "ENOSYS: one process per image";
@@ -415,7 +415,7 @@ syscalls! {
     285 fallocate(Fd, Hex, Offset, Offset) => file_io::fallocate, Missing, "";
     286 timerfd_settime(Fd, Hex, Ptr, Ptr) => event::timerfd_settime, Full, "";
     287 timerfd_gettime(Fd, Ptr) => event::timerfd_gettime, Full, "";
-    288 accept4(Fd, Ptr, Ptr, Hex) => socket::accept4, Missing, "";
+    288 accept4(Fd, Ptr, Ptr, Hex) => socket::accept4, Partial, "AF_UNIX only; other families are EAFNOSUPPORT";
     289 signalfd4(Fd, Sigset, Size, Hex) => event::signalfd4, Missing, "";
     290 eventfd2(Int, Hex) => event::eventfd2, Full, "";
     291 epoll_create1(Hex) => epoll::epoll_create1, Full, "";
@@ -426,7 +426,7 @@ syscalls! {
     296 pwritev(Fd, Iovec, Int, Offset, Offset) => file_io::pwritev, Missing, "";
     297 rt_tgsigqueueinfo(Int, Int, Signal, Ptr) => signal::rt_tgsigqueueinfo, Missing, "";
     298 perf_event_open(Ptr, Int, Int, Fd, Hex) => system::perf_event_open, Refused, "EACCES: as unprivileged in a container";
-    299 recvmmsg(Fd, Ptr, Int, Hex, Timespec) => socket::recvmmsg, Missing, "";
+    299 recvmmsg(Fd, Ptr, Int, Hex, Timespec) => message::recvmmsg, Partial, "AF_UNIX only; no out-of-band data";
     300 fanotify_init() => unimplemented, Missing, "";
     301 fanotify_mark() => unimplemented, Missing, "";
     302 prlimit64(Int, Int, Ptr, Ptr) => system::prlimit64, Partial, "only this process; NOFILE, STACK, FSIZE, AS, SIGPENDING are enforced, others kept";
@@ -434,7 +434,7 @@ syscalls! {
     304 open_by_handle_at() => unimplemented, Missing, "";
     305 clock_adjtime(Clock, Ptr) => time::clock_adjtime, Partial, "reads; EPERM for changes";
     306 syncfs(Fd) => file_io::syncfs, Missing, "";
-    307 sendmmsg(Fd, Ptr, Int, Hex) => socket::sendmmsg, Missing, "";
+    307 sendmmsg(Fd, Ptr, Int, Hex) => message::sendmmsg, Partial, "AF_UNIX only; no out-of-band data";
     308 setns(Fd, CloneFlags) => task::setns, Refused, "EPERM: no namespaces";
     309 getcpu(Ptr, Ptr, Ptr) => task::getcpu, Full, "";
     310 process_vm_readv() => unimplemented, Missing, "";

@@ -13,7 +13,7 @@
 
 mod end;
 pub mod fifo;
-mod ring;
+pub(crate) mod ring;
 
 use alloc::sync::Arc;
 

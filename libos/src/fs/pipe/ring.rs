@@ -202,7 +202,12 @@ impl Ring {
         Ok(added)
     }
 
-    fn copy_out(&self, skip: usize, count: usize, dest: &mut Dest<'_>) -> Result<usize> {
+    /// Copies `count` bytes from position `skip` on into `dest` without taking them, as far as they
+    /// fit; returns how many. `skip + count` is within the ring.
+    ///
+    /// # Errors
+    /// EFAULT if no byte could be put.
+    pub fn copy_out(&self, skip: usize, count: usize, dest: &mut Dest<'_>) -> Result<usize> {
         let count = count.min(dest.room());
         let mut done = 0;
         while done < count {
