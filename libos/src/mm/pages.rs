@@ -262,17 +262,9 @@ impl PageRun {
         let mut moved = Self::reserve(max_len)?;
         moved.extend_sparse(self.len)?;
         let (from, to) = (self.address(), moved.address());
-        zero::for_each_touched(Extent::new(from, from + self.len), |part, _| {
-            let target = to + (part.start - from);
-            // SAFETY: both runs have `self.len` claimed bytes, and are different memory.
-            unsafe {
-                core::ptr::copy_nonoverlapping(
-                    part.start as *const u8,
-                    target as *mut u8,
-                    part.len(),
-                );
-            }
-        });
+        // SAFETY: both runs have `self.len` claimed bytes and are different memory; the new one is
+        // zero.
+        unsafe { zero::copy_touched(Extent::new(from, from + self.len), to) };
         *self = moved;
         Ok(())
     }

@@ -54,6 +54,24 @@ pub unsafe fn clear_used(extent: Extent, used: &RangeSet) -> usize {
         .sum()
 }
 
+/// Copies `from` to the zeroed memory at `to`, leaving out pages that were never written.
+///
+/// # Safety
+/// Both are mapped and readable, `to` is writable and zero, and they don't overlap.
+pub unsafe fn copy_touched(from: Extent, to: usize) {
+    for_each_touched(from, |run, touched| {
+        // SAFETY: the caller's duty; the run lies in the extent.
+        if touched == Touched::Read && unsafe { is_zero(run) } {
+            return;
+        }
+        let target = to + (run.start - from.start);
+        // SAFETY: the caller's duty.
+        unsafe {
+            core::ptr::copy_nonoverlapping(run.start as *const u8, target as *mut u8, run.len());
+        }
+    });
+}
+
 /// Calls `visit` for each run of pages of `extent` that were touched, cut to the extent. Without an
 /// answer from the host every page counts as written.
 pub fn for_each_touched(extent: Extent, mut visit: impl FnMut(Extent, Touched)) {
