@@ -142,6 +142,16 @@ pub trait File: Send + Sync + Any {
         None
     }
 
+    /// The file's own pages that hold `len` bytes from `offset` (a multiple of the page size), for a
+    /// shared mapping. Beyond the end of the file they are zero.
+    ///
+    /// # Errors
+    /// ENODEV if it has none; ENOMEM; EPERM if sealed.
+    fn pages(&self, offset: u64, len: usize) -> Result<FilePages> {
+        let _ = (offset, len);
+        Err(Errno::ENODEV)
+    }
+
     /// The last descriptor of an open file description was closed. Pipes and sockets hang up here.
     fn release(&self, flags: OpenFlags) {
         let _ = flags;
@@ -149,6 +159,14 @@ pub trait File: Send + Sync + Any {
 
     /// For downcasts by calls that work on one kind of file only (epoll, timerfd, sockets).
     fn as_any(&self) -> &dyn Any;
+}
+
+/// Pages of a file, which stay where they are as long as this lives.
+pub struct FilePages {
+    /// Address of the first byte.
+    pub address: usize,
+    /// Keeps them in place.
+    pub pin: crate::mm::pages::Pin,
 }
 
 /// What a write did.

@@ -38,6 +38,14 @@ impl Budget {
         self.limit.store(limit, Ordering::Relaxed);
     }
 
+    /// Asks the host how much is resident.
+    pub fn resample(&self) {
+        if let Some(resident) = host::resident_bytes() {
+            self.sampled.store(resident, Ordering::Relaxed);
+            self.granted.store(0, Ordering::Relaxed);
+        }
+    }
+
     /// The limit, in bytes.
     pub fn limit(&self) -> usize {
         self.limit.load(Ordering::Relaxed)

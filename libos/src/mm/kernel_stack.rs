@@ -56,7 +56,7 @@ impl KernelStack {
         let mut slots = SLOTS.lock();
         let start = slots
             .take()
-            .ok_or(Errno::ENOMEM.because("too many threads"))?;
+            .ok_or_else(|| Errno::ENOMEM.because("too many threads"))?;
         // SAFETY: the slot is nobody else's.
         unsafe { (start as *mut u64).write(CANARY) };
         Ok(Self { start })

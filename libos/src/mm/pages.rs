@@ -77,7 +77,8 @@ impl Reservation {
         ensure_initialised();
         let len = page_ceil(len.max(1)).ok_or(Errno::ENOMEM)?;
         let extent = AREA.lock().free.take(len, PAGE_SIZE);
-        let extent = extent.ok_or(Errno::ENOMEM.because("no addresses left for file pages"))?;
+        let extent =
+            extent.ok_or_else(|| Errno::ENOMEM.because("no addresses left for file pages"))?;
         Ok(Self {
             start: extent.start,
             end: AtomicUsize::new(extent.end),

@@ -84,7 +84,10 @@ impl StackSlots {
     /// Gives the slot that contains `address` back.
     pub fn release(&mut self, address: usize) {
         let zones = self.zones.iter_mut();
-        let Some(zone) = zones.into_iter().find(|zone| zone.extent().contains(address)) else {
+        let Some(zone) = zones
+            .into_iter()
+            .find(|zone| zone.extent().contains(address))
+        else {
             return;
         };
         let index = (address - zone.base) / zone.stride;

@@ -48,7 +48,7 @@ impl Random {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -57,6 +57,6 @@ impl Random {
 
     /// A number in `0..bound`.
     pub fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.next() >> 16).expect("48 bits") % bound
+        usize::try_from(self.number() >> 16).expect("48 bits") % bound
     }
 }

@@ -205,7 +205,7 @@ mod tests {
                     let align = 1 << random.below(4);
                     let got = free.take(len * P, align * P);
                     let fits = |start: usize| {
-                        start % align == 0
+                        start.is_multiple_of(align)
                             && start + len <= PAGES + 1
                             && model[start..start + len].iter().all(|&free| free)
                     };

@@ -46,6 +46,8 @@ bitflags::bitflags! {
         const LOCKED = 4;
         /// The file was not open for writing, so that a shared mapping never becomes writable.
         const NO_WRITE = 8;
+        /// MAP_STACK: a thread's stack.
+        const STACK = 16;
     }
 }
 
@@ -291,12 +293,12 @@ impl VmaMap {
     /// Merges at every boundary inside `extent` and at its ends.
     fn merge_within(&mut self, extent: Extent) {
         let mut at = extent.start;
-        loop {
-            self.merge_at(at);
-            match self.map.range(at + 1..=extent.end).next() {
-                Some((&next, _)) => at = next,
-                None => return,
-            }
+        self.merge_at(at);
+        while at < extent.end
+            && let Some((&next, _)) = self.map.range(at + 1..=extent.end).next()
+        {
+            self.merge_at(next);
+            at = next;
         }
     }
 }
@@ -332,11 +334,7 @@ mod tests {
     fn an_update_cuts_and_merges_again() {
         let mut all = map(&[(0, 30, Prot::RW)]);
         all.update(Extent::new(10, 20), |vma| vma.prot = Prot::READ);
-        let parts = [
-            (0, 10, Prot::RW),
-            (10, 20, Prot::READ),
-            (20, 30, Prot::RW),
-        ];
+        let parts = [(0, 10, Prot::RW), (10, 20, Prot::READ), (20, 30, Prot::RW)];
         assert_eq!(shape(&all), parts);
         all.update(Extent::new(5, 25), |vma| vma.prot = Prot::RW);
         assert_eq!(shape(&all), [(0, 30, Prot::RW)]);
@@ -370,11 +368,7 @@ mod tests {
 
     #[test]
     fn coverage_ends_at_a_gap_or_an_unwanted_mapping() {
-        let all = map(&[
-            (0, 10, Prot::RW),
-            (10, 20, Prot::READ),
-            (30, 40, Prot::RW),
-        ]);
+        let all = map(&[(0, 10, Prot::RW), (10, 20, Prot::READ), (30, 40, Prot::RW)]);
         assert!(all.is_mapped(Extent::new(2, 20)));
         assert!(!all.is_mapped(Extent::new(2, 21)));
         let writable = |vma: &Vma| vma.prot.contains(Prot::WRITE);

@@ -12,6 +12,7 @@ pub mod identity;
 pub mod memory;
 pub mod message;
 pub mod metadata;
+mod numa;
 pub mod path;
 pub mod poll;
 pub mod prctl;

@@ -12,7 +12,7 @@ fn lengths() -> impl Iterator<Item = usize> {
 
 fn noise(len: usize, seed: u64) -> Vec<u8> {
     let mut random = Random::new(seed);
-    (0..len).map(|_| random.next().to_le_bytes()[0]).collect()
+    (0..len).map(|_| random.number().to_le_bytes()[0]).collect()
 }
 
 /// Bytes around the destination, which must stay as they were.
@@ -115,7 +115,7 @@ fn memcmp_orders_by_the_first_difference() {
 fn strlen_finds_the_first_nul_at_every_alignment() {
     for shift in 0..32 {
         for len in 0..100 {
-            let mut memory = vec![b'x'; 160];
+            let mut memory = [b'x'; 160];
             // NULs in front of the string share its block.
             memory[..shift].fill(0);
             memory[shift + len] = 0;

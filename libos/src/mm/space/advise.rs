@@ -41,10 +41,9 @@ impl AddressSpace {
                     file: Arc::clone(file),
                     offset,
                 }),
-                // SAFETY: mapped memory of the application; a slot's guard was never accessible, so
-                // the host counts it as untouched.
+                // SAFETY: mapped, writable memory of the application.
                 _ => unsafe {
-                    zero::clear(accessible_part(part, vma));
+                    zero::clear(self.without_guard(part));
                 },
             }
             Ok(())
@@ -110,15 +109,5 @@ impl AddressSpace {
             return Err(Errno::ENOMEM);
         }
         Ok(())
-    }
-}
-
-/// Memory without any access was never written since it was mapped zero, or keeps what it had: it is
-/// cleared only through the host's knowledge, never blindly, since it may hold a guard page.
-fn accessible_part(part: Extent, vma: &Vma) -> Extent {
-    if vma.prot.is_empty() {
-        Extent::new(part.start, part.start)
-    } else {
-        part
     }
 }

@@ -155,9 +155,11 @@ impl AddressSpace {
         let len = request.len;
         if request.prot.contains(Prot::EXEC) {
             let found = self.exec_free.take(len, PAGE_SIZE);
-            return found.ok_or(Errno::EACCES.because(
+            return found.ok_or_else(|| {
+                Errno::EACCES.because(
                 "memory can't be made executable at run time (compat mode has an arena for that)",
-            ));
+            )
+            });
         }
         if request.stack == StackHint::Likely
             && let Some(extent) = self.slots.take(len)
@@ -171,7 +173,7 @@ impl AddressSpace {
             return Ok(wanted);
         }
         let found = self.free.take(len, PAGE_SIZE);
-        found.ok_or(Errno::ENOMEM.because("no addresses left"))
+        found.ok_or_else(|| Errno::ENOMEM.because("no addresses left"))
     }
 
     /// Checks that something can be mapped at `address`.
@@ -223,7 +225,7 @@ impl AddressSpace {
     }
 
     /// Makes the memory of `extent` zero, and counts it if it is going to be touched.
-    fn provide(&mut self, extent: Extent, prot: Prot, flags: VmaFlags) -> Result<()> {
+    pub(super) fn provide(&mut self, extent: Extent, prot: Prot, flags: VmaFlags) -> Result<()> {
         if !prot.is_empty()
             && !flags.contains(VmaFlags::NORESERVE)
             && self.slots.slot_at(extent.start).is_none()

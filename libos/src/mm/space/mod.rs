@@ -33,7 +33,7 @@ use crate::mm::extent::Extent;
 use crate::mm::range_set::RangeSet;
 use crate::mm::stack_slots::StackSlots;
 use crate::mm::va::FreeSpace;
-use crate::mm::vma::{Backing, Prot, Vma, VmaMap};
+use crate::mm::vma::{Backing, Prot, Vma, VmaFlags, VmaMap};
 use crate::mm::zero;
 
 pub use segments::Segment;
@@ -223,7 +223,7 @@ impl AddressSpace {
 
     /// How many of the `len` bytes from `address` on the application may access so, up to the first
     /// that it may not.
-    pub fn accessible(&self, address: usize, len: usize, access: Access) -> usize {
+    pub fn accessible_len(&self, address: usize, len: usize, access: Access) -> usize {
         let extent = Extent::new(address, address.saturating_add(len));
         self.vmas
             .covered_until(extent, |vma| allows(vma.prot, access))
@@ -279,6 +279,25 @@ impl AddressSpace {
         let mut resident = 0;
         zero::for_each_touched(extent, |run, _| resident += run.len());
         self.budget.admit(extent.len() - resident)
+    }
+
+    /// `extent` without the guard page of a stack slot at its start, which can't even be read.
+    fn without_guard(&self, extent: Extent) -> Extent {
+        if self.slots.has_guard(extent) {
+            Extent::new(extent.end.min(extent.start + PAGE_SIZE), extent.end)
+        } else {
+            extent
+        }
+    }
+
+    /// Whether all of `extent` lies in the stack on which `stack_pointer` stands, below it.
+    pub fn is_dead_stack(&self, extent: Extent, stack_pointer: usize) -> bool {
+        let stack = self.vmas.find(stack_pointer);
+        stack.is_some_and(|(found, vma)| {
+            vma.flags.contains(VmaFlags::STACK)
+                && found.start <= extent.start
+                && extent.end <= stack_pointer
+        })
     }
 
     /// Everything that is mapped, for `/proc/self/maps`.

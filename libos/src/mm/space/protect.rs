@@ -68,8 +68,9 @@ impl AddressSpace {
     /// ENOMEM if part of it is not mapped.
     pub fn set_locked(&mut self, extent: Extent, locked: Locked) -> Result<()> {
         let mapped = self.vmas.is_mapped(extent);
-        self.vmas
-            .update(extent, |vma| vma.flags.set(VmaFlags::LOCKED, locked == Locked::Yes));
+        self.vmas.update(extent, |vma| {
+            vma.flags.set(VmaFlags::LOCKED, locked == Locked::Yes)
+        });
         if mapped { Ok(()) } else { Err(Errno::ENOMEM) }
     }
 

@@ -45,7 +45,13 @@ impl AddressSpace {
     ///
     /// # Errors
     /// EFAULT if `old` is not within one mapping; ENOMEM; EINVAL as mremap(2).
-    pub fn remap(&mut self, old: Extent, len: usize, target: Target, keep: Old) -> Result<Remapped> {
+    pub fn remap(
+        &mut self,
+        old: Extent,
+        len: usize,
+        target: Target,
+        keep: Old,
+    ) -> Result<Remapped> {
         let (found, vma) = self.vmas.find(old.start).ok_or(Errno::EFAULT)?;
         if !found.covers(old) {
             return Err(Errno::EFAULT);
@@ -116,9 +122,11 @@ impl AddressSpace {
         placement: Placement,
         keep: Old,
     ) -> Result<Remapped> {
-        let in_file = vma.flags.contains(VmaFlags::SHARED) && matches!(vma.backing, Backing::File(..));
+        let in_file =
+            vma.flags.contains(VmaFlags::SHARED) && matches!(vma.backing, Backing::File(..));
         if in_file {
-            return Err(Errno::ENOMEM.because("a shared file mapping is the file's own pages and can't move"));
+            return Err(Errno::ENOMEM
+                .because("a shared file mapping is the file's own pages and can't move"));
         }
         let backing = match vma.backing {
             Backing::File(..) => vma.backing,
@@ -139,16 +147,15 @@ impl AddressSpace {
         };
         let (extent, replaced) = self.map(&request)?;
         removed.append(replaced);
-        if !vma.prot.is_empty() || !self.slots.has_guard(old) {
-            // SAFETY: both are memory of the application; the new one was just mapped and has at
-            // least the old one's length.
-            unsafe { zero::copy_touched(old, extent.start) };
-        }
+        let source = self.without_guard(old);
+        // SAFETY: both are memory of the application; the new one was just mapped, is zero and has
+        // at least the old one's length.
+        unsafe { zero::copy_touched(source, extent.start + (source.start - old.start)) };
         match keep {
             Old::Unmap => removed.append(self.unmap(old)),
             // SAFETY: memory of the application.
             Old::Keep => unsafe {
-                zero::clear(old);
+                zero::clear(source);
             },
         }
         Ok(Remapped {

@@ -50,16 +50,10 @@ fn segment(
     let start = bias.checked_add(address)?;
     let end = start.checked_add(usize::try_from(header.p_memsz(endian)).ok()?)?;
     let flags = header.p_flags(endian);
-    let bits = [
-        (PF_R, Prot::READ),
-        (PF_W, Prot::WRITE),
-        (PF_X, Prot::EXEC),
-    ];
-    let prot = bits
-        .into_iter()
-        .filter(|(bit, _)| flags & bit != 0)
-        .map(|(_, prot)| prot)
-        .collect();
+    let mut prot = Prot::empty();
+    prot.set(Prot::READ, flags.contains(PF_R));
+    prot.set(Prot::WRITE, flags.contains(PF_W));
+    prot.set(Prot::EXEC, flags.contains(PF_X));
     let slack = (start - page_floor(start)) as u64;
     Some(Segment {
         extent: Extent::new(page_floor(start), page_ceil(end)?),
