@@ -1,0 +1,115 @@
+//! The command line: flags as typed, no decisions.
+//!
+//! Main type: [`Command`]. [`parse`] prints help and usage errors itself.
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use libos_abi::manifest::Mode;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Builds ordinary Linux programs into sandboxed images, and runs them under seven host system calls.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo libos",
+    bin_name = "cargo libos",
+    version,
+    after_help = "Exit status: the program's for `run` and `test`; cargo's if cargo fails; 125 if refused."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make an image from a static ELF program
+    Image(Image),
+    /// Show what is in an image
+    Inspect(Inspect),
+}
+
+/// Options of `image`.
+#[derive(Debug, Args)]
+pub struct Image {
+    /// The program: a static x86-64 ELF file (static-pie or fixed-address)
+    pub program: PathBuf,
+    /// Where to write the image
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// The program's name [default: its file name]
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Configuration, with the keys of [package.metadata.libos]
+    #[arg(long, value_name = "libos.toml")]
+    pub config: Option<PathBuf>,
+    /// Put a host file or directory into the root file system
+    #[arg(long, value_name = "HOST:GUEST")]
+    pub root_file: Vec<String>,
+    #[command(flatten)]
+    pub making: Making,
+}
+
+/// Options of every command that makes images.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Image options")]
+pub struct Making {
+    /// What to do with system calls that cannot be redirected: refuse the program, or let them trap
+    #[arg(long, value_enum)]
+    pub mode: Option<ModeName>,
+    /// A libOS to use instead of the built-in one
+    #[arg(long, value_name = "ELF", hide = true)]
+    pub libos: Option<PathBuf>,
+    /// Say how long each step took
+    #[arg(long, hide = true)]
+    pub step_times: bool,
+}
+
+/// A mode, by name.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ModeName {
+    /// Refuse
+    Strict,
+    /// Let them trap
+    Compat,
+}
+
+impl From<ModeName> for Mode {
+    fn from(name: ModeName) -> Self {
+        match name {
+            ModeName::Strict => Self::Strict,
+            ModeName::Compat => Self::Compat,
+        }
+    }
+}
+
+/// Options of `inspect`.
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// The image
+    pub image: PathBuf,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Reads the command line.
+///
+/// # Errors
+/// The exit status, after help or an error were printed.
+pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, ExitCode> {
+    let parsed = Cli::command()
+        .try_get_matches_from(args)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    parsed.map(|cli| cli.command).map_err(|stop| {
+        let code = if stop.use_stderr() {
+            crate::error::REFUSED
+        } else {
+            0
+        };
+        // With the terminal gone there is nobody left to tell.
+        stop.print().unwrap_or_default();
+        ExitCode::from(code)
+    })
+}
