@@ -9,7 +9,9 @@ use core::any::Any;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use crate::errno::{Errno, Result};
+use crate::fs::inode::{EmitEntry, Inode};
 use crate::fs::poll::PollEvents;
+use crate::fs::vfs::Path;
 use crate::sync::SpinLock;
 use crate::sync::wait::WaitQueue;
 use crate::user::{Dest, Source};
@@ -62,9 +64,14 @@ bitflags::bitflags! {
 }
 
 impl OpenFlags {
+    /// All flags that have a name, with both bits of the access mode.
+    pub const fn all_known() -> Self {
+        Self::from_bits_retain(0o37_777_703)
+    }
+
     /// Whether reading is allowed.
     pub fn readable(self) -> bool {
-        self.bits() & 3 != 1 && !self.contains(Self::PATH)
+        matches!(self.bits() & 3, 0 | 2) && !self.contains(Self::PATH)
     }
 
     /// Whether writing is allowed.
@@ -137,8 +144,33 @@ pub trait File: Send + Sync + Any {
         Err(Errno::ENOTTY)
     }
 
-    /// The inode behind it, for fstat(2), fchmod(2), ….
-    fn inode(&self) -> Option<&Arc<dyn crate::fs::inode::Inode>> {
+    /// The names in this directory behind position `io.offset`; see [`Inode::read_dir`].
+    ///
+    /// # Errors
+    /// ENOTDIR for anything but a directory.
+    fn read_dir(&self, io: Io, emit: &mut EmitEntry<'_>) -> Result<()> {
+        let _ = (io, emit);
+        Err(Errno::ENOTDIR)
+    }
+
+    /// What fstat(2) and `/proc/self/fd` show of a file that has no inode in a file system (pipes,
+    /// sockets, event descriptors).
+    fn anonymous(&self) -> Anonymous {
+        Anonymous::default()
+    }
+
+    /// The file's own pages that hold `len` bytes from `offset` (a multiple of the page size), for a
+    /// shared mapping. Beyond the end of the file they are zero.
+    ///
+    /// # Errors
+    /// ENODEV if it has none; ENOMEM; EPERM if sealed.
+    fn pages(&self, offset: u64, len: usize) -> Result<FilePages> {
+        let _ = (offset, len);
+        Err(Errno::ENODEV)
+    }
+
+    /// How many bytes reading would give now (FIONREAD); `None` if the question makes no sense.
+    fn readable_bytes(&self) -> Option<usize> {
         None
     }
 
@@ -169,6 +201,31 @@ pub struct FilePages {
     pub pin: crate::mm::pages::Pin,
 }
 
+<<<<<<< HEAD
+=======
+/// How a file without an inode shows itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Anonymous {
+    /// `st_mode`: type and permission bits. Linux's anonymous inodes have no type bits.
+    pub st_mode: u32,
+    /// `st_ino`.
+    pub ino: u64,
+    /// What stands before the inode number in the link's text (`pipe:[7]`), or the whole text if it
+    /// begins with `anon_inode:`.
+    pub label: &'static str,
+}
+
+impl Default for Anonymous {
+    fn default() -> Self {
+        Self {
+            st_mode: 0o600,
+            ino: 0,
+            label: "anon_inode:[libos]",
+        }
+    }
+}
+
+>>>>>>> 347f0ce (fs: add the VFS, tmpfs over the image's archive, /dev, locks and file calls)
 /// What a write did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Written {
@@ -183,16 +240,55 @@ pub struct OpenFile {
     file: Arc<dyn File>,
     flags: AtomicU32,
     offset: SpinLock<u64>,
+    path: Option<Path>,
+    signal_owner: SpinLock<SignalOwner>,
+}
+
+/// Who gets SIGIO: F_SETOWN, F_SETOWN_EX and F_SETSIG of fcntl(2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SignalOwner {
+    /// F_OWNER_TID 0, F_OWNER_PID 1, F_OWNER_PGRP 2.
+    pub kind: i32,
+    /// The thread, process or process group; 0 for nobody.
+    pub id: i32,
+    /// The signal instead of SIGIO; 0 for SIGIO.
+    pub signal: i32,
 }
 
 impl OpenFile {
     /// A new description of `file` at offset 0.
     pub fn new(file: Arc<dyn File>, flags: OpenFlags) -> Arc<Self> {
+        Self::build(file, flags, None)
+    }
+
+    /// A new description of `file`, which was opened at `path`.
+    pub fn at(file: Arc<dyn File>, flags: OpenFlags, path: Path) -> Arc<Self> {
+        Self::build(file, flags, Some(path))
+    }
+
+    fn build(file: Arc<dyn File>, flags: OpenFlags, path: Option<Path>) -> Arc<Self> {
         Arc::new(Self {
             file,
             flags: AtomicU32::new(flags.bits()),
             offset: SpinLock::new(0),
+            path,
+            signal_owner: SpinLock::default(),
         })
+    }
+
+    /// Where it was opened; `None` for pipes, sockets and other files without a name.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_ref()
+    }
+
+    /// The inode that it was opened from, for fstat(2), fchmod(2), mmap(2), ….
+    pub fn inode(&self) -> Option<&Arc<dyn Inode>> {
+        self.path.as_ref().map(Path::inode)
+    }
+
+    /// Who gets SIGIO.
+    pub fn signal_owner(&self) -> &SpinLock<SignalOwner> {
+        &self.signal_owner
     }
 
     /// The file.
@@ -223,6 +319,11 @@ impl OpenFile {
 
 impl Drop for OpenFile {
     fn drop(&mut self) {
+        if let Some(extras) = self.inode().and_then(|inode| inode.extras()) {
+            extras
+                .locks
+                .release_description(core::ptr::from_ref(self) as usize);
+        }
         self.file.release(self.flags());
     }
 }

@@ -1,176 +1,524 @@
 //! What is known of a file (stat(2), chmod(2), …).
 
-use crate::errno::{Errno, SysResult};
-use crate::user::UserPtr;
+use alloc::sync::Arc;
 
-/// See stat(2).
-pub fn stat(_0: UserPtr<u8>, _1: UserPtr<u8>) -> SysResult {
-    Err(Errno::ENOSYS)
+use linux_raw_sys::general as abi;
+
+use crate::errno::{Errno, Result, SysResult};
+use crate::fs::caller::{self, AT_FDCWD};
+use crate::fs::file::OpenFile;
+use crate::fs::inode::{Change, FileType, Inode, Metadata};
+use crate::fs::vfs::{AccessMode, Credentials, Mount, Path, check_access, may_change_mode};
+use crate::syscall::fd::{any_file, file};
+use crate::syscall::path::{AT_EMPTY_PATH, AT_NO_AUTOMOUNT, AT_SYMLINK_NOFOLLOW, place_at};
+use crate::user::{Plain, Timespec, UserPtr};
+
+// SAFETY: integers only: every pattern is valid (1) and it owns nothing (2). Its padding is made of
+// named fields.
+unsafe impl Plain for abi::stat {}
+// SAFETY: as above.
+unsafe impl Plain for abi::statx {}
+// SAFETY: as above.
+unsafe impl Plain for abi::statfs {}
+
+/// What fstat(2) says of an open file.
+fn metadata_of(file: &OpenFile) -> Metadata {
+    if let Some(inode) = file.inode() {
+        return inode.metadata();
+    }
+    let anonymous = file.file().anonymous();
+    let zero = Timespec::default();
+    Metadata {
+        dev: ANONYMOUS_DEVICE,
+        ino: anonymous.ino,
+        file_type: FileType::from_mode(anonymous.st_mode).unwrap_or(FileType::Regular),
+        mode: anonymous.st_mode & 0o7777,
+        nlink: 1,
+        uid: caller::credentials().uid,
+        gid: caller::credentials().gid,
+        rdev: 0,
+        size: 0,
+        blocks: 0,
+        block_size: 4096,
+        atime: zero,
+        mtime: zero,
+        ctime: zero,
+        btime: zero,
+    }
 }
 
-/// See fstat(2).
-pub fn fstat(_0: i32, _1: UserPtr<u8>) -> SysResult {
-    Err(Errno::ENOSYS)
+/// `st_mode` of an open file: that of an anonymous inode has no type bits.
+fn st_mode_of(file: &OpenFile, metadata: &Metadata) -> u32 {
+    match file.inode() {
+        Some(_) => metadata.st_mode(),
+        None => file.file().anonymous().st_mode,
+    }
+}
+
+/// Where pipes, sockets and anonymous inodes live.
+const ANONYMOUS_DEVICE: u64 = 0xf;
+
+fn write_stat(ptr: UserPtr<abi::stat>, metadata: &Metadata, st_mode: u32) -> SysResult {
+    ptr.write(abi::stat {
+        st_dev: metadata.dev,
+        st_ino: metadata.ino,
+        st_nlink: u64::from(metadata.nlink),
+        st_mode,
+        st_uid: metadata.uid,
+        st_gid: metadata.gid,
+        __pad0: 0,
+        st_rdev: metadata.rdev,
+        st_size: metadata.size.cast_signed(),
+        st_blksize: i64::from(metadata.block_size),
+        st_blocks: metadata.blocks.cast_signed(),
+        st_atime: seconds(metadata.atime),
+        st_atime_nsec: nanoseconds(metadata.atime),
+        st_mtime: seconds(metadata.mtime),
+        st_mtime_nsec: nanoseconds(metadata.mtime),
+        st_ctime: seconds(metadata.ctime),
+        st_ctime_nsec: nanoseconds(metadata.ctime),
+        __unused: [0; 3],
+    })?;
+    Ok(0)
+}
+
+/// `struct stat` keeps signed seconds in an unsigned field.
+fn seconds(time: Timespec) -> u64 {
+    time.sec.cast_unsigned()
+}
+
+fn nanoseconds(time: Timespec) -> u64 {
+    time.nsec.cast_unsigned()
+}
+
+/// See stat(2).
+pub fn stat(path: UserPtr<u8>, result: UserPtr<abi::stat>) -> SysResult {
+    newfstatat(AT_FDCWD, path, result, 0)
 }
 
 /// See lstat(2).
-pub fn lstat(_0: UserPtr<u8>, _1: UserPtr<u8>) -> SysResult {
-    Err(Errno::ENOSYS)
+pub fn lstat(path: UserPtr<u8>, result: UserPtr<abi::stat>) -> SysResult {
+    newfstatat(AT_FDCWD, path, result, AT_SYMLINK_NOFOLLOW)
 }
 
-/// See newfstatat(2).
-pub fn newfstatat(_0: i32, _1: UserPtr<u8>, _2: UserPtr<u8>, _3: u64) -> SysResult {
-    Err(Errno::ENOSYS)
+/// See fstat(2).
+pub fn fstat(fd: i32, result: UserPtr<abi::stat>) -> SysResult {
+    let file = any_file(fd)?;
+    let metadata = metadata_of(&file);
+    write_stat(result, &metadata, st_mode_of(&file, &metadata))
+}
+
+/// See fstatat(2).
+pub fn newfstatat(
+    dirfd: i32,
+    path: UserPtr<u8>,
+    result: UserPtr<abi::stat>,
+    flags: u32,
+) -> SysResult {
+    if flags & !(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH) != 0 {
+        return Err(Errno::EINVAL);
+    }
+    if means_descriptor(dirfd, path, flags)? {
+        return fstat(dirfd, result);
+    }
+    let place = place_at(dirfd, path, flags)?;
+    let metadata = place.inode().metadata();
+    write_stat(result, &metadata, metadata.st_mode())
+}
+
+/// Whether AT_EMPTY_PATH and an empty path mean `dirfd` itself, whatever it is.
+fn means_descriptor(dirfd: i32, path: UserPtr<u8>, flags: u32) -> Result<bool> {
+    if flags & AT_EMPTY_PATH == 0 || dirfd == AT_FDCWD {
+        return Ok(false);
+    }
+    Ok(path.is_null() || path.read()? == 0)
 }
 
 /// See statx(2).
-pub fn statx(_0: i32, _1: UserPtr<u8>, _2: u64, _3: u64, _4: UserPtr<u8>) -> SysResult {
-    Err(Errno::ENOSYS)
+pub fn statx(
+    dirfd: i32,
+    path: UserPtr<u8>,
+    flags: u32,
+    mask: u32,
+    result: UserPtr<abi::statx>,
+) -> SysResult {
+    const SYNC: u32 = 0x6000;
+    const KNOWN: u32 = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | SYNC;
+    const RESERVED: u32 = 1 << 31;
+    if flags & !KNOWN != 0 || flags & SYNC == SYNC || mask & RESERVED != 0 {
+        return Err(Errno::EINVAL);
+    }
+    if means_descriptor(dirfd, path, flags)? {
+        let file = any_file(dirfd)?;
+        let metadata = metadata_of(&file);
+        let mount = file.path().map_or(0, |path| path.mount.id());
+        result.write(extended(&metadata, st_mode_of(&file, &metadata), mount))?;
+        return Ok(0);
+    }
+    let place = place_at(dirfd, path, flags)?;
+    let metadata = place.inode().metadata();
+    let mut extended = extended(&metadata, metadata.st_mode(), place.mount.id());
+    if place.is_mount_root() {
+        extended.stx_attributes |= u64::from(abi::STATX_ATTR_MOUNT_ROOT);
+    }
+    result.write(extended)?;
+    Ok(0)
+}
+
+fn extended(metadata: &Metadata, st_mode: u32, mount: u64) -> abi::statx {
+    let time = |time: Timespec| abi::statx_timestamp {
+        tv_sec: time.sec,
+        tv_nsec: u32::try_from(time.nsec).unwrap_or(0),
+        __reserved: 0,
+    };
+    let (dev_major, dev_minor) = split_device(metadata.dev);
+    let (rdev_major, rdev_minor) = split_device(metadata.rdev);
+    // SAFETY: integers only: zero is a valid value of each.
+    let blank: abi::statx = unsafe { core::mem::zeroed() };
+    abi::statx {
+        stx_mask: abi::STATX_BASIC_STATS | abi::STATX_BTIME | abi::STATX_MNT_ID,
+        stx_blksize: metadata.block_size,
+        stx_attributes_mask: u64::from(abi::STATX_ATTR_MOUNT_ROOT),
+        stx_nlink: metadata.nlink,
+        stx_uid: metadata.uid,
+        stx_gid: metadata.gid,
+        stx_mode: u16::try_from(st_mode & 0xffff).unwrap_or(0),
+        stx_ino: metadata.ino,
+        stx_size: metadata.size,
+        stx_blocks: metadata.blocks,
+        stx_atime: time(metadata.atime),
+        stx_btime: time(metadata.btime),
+        stx_ctime: time(metadata.ctime),
+        stx_mtime: time(metadata.mtime),
+        stx_rdev_major: rdev_major,
+        stx_rdev_minor: rdev_minor,
+        stx_dev_major: dev_major,
+        stx_dev_minor: dev_minor,
+        stx_mnt_id: mount,
+        ..blank
+    }
+}
+
+/// Major and minor number, as gnu_dev_major(3) takes them apart.
+fn split_device(device: u64) -> (u32, u32) {
+    let low = |value: u64| u32::try_from(value & u64::from(u32::MAX)).unwrap_or(0);
+    let major = (device >> 8 & 0xfff) | (device >> 32 & !0xfff);
+    let minor = (device & 0xff) | (device >> 12 & !0xff);
+    (low(major), low(minor))
 }
 
 /// See statfs(2).
-pub fn statfs(_0: UserPtr<u8>, _1: UserPtr<u8>) -> SysResult {
-    Err(Errno::ENOSYS)
+pub fn statfs(path: UserPtr<u8>, result: UserPtr<abi::statfs>) -> SysResult {
+    let place = place_at(AT_FDCWD, path, 0)?;
+    write_statfs(result, &place)
 }
 
 /// See fstatfs(2).
-pub fn fstatfs(_0: i32, _1: UserPtr<u8>) -> SysResult {
-    Err(Errno::ENOSYS)
+pub fn fstatfs(fd: i32, result: UserPtr<abi::statfs>) -> SysResult {
+    let file = any_file(fd)?;
+    match file.path() {
+        Some(place) => write_statfs(result, place),
+        None => {
+            const PIPEFS: i64 = 0x5049_5045;
+            const SOCKFS: i64 = 0x534f_434b;
+            const ANON: i64 = 0x0904_1934;
+            let magic = match FileType::from_mode(file.file().anonymous().st_mode) {
+                Some(FileType::Fifo) => PIPEFS,
+                Some(FileType::Socket) => SOCKFS,
+                _ => ANON,
+            };
+            result.write(abi::statfs {
+                f_type: magic,
+                f_bsize: 4096,
+                f_frsize: 4096,
+                f_namelen: 255,
+                ..blank_statfs()
+            })?;
+            Ok(0)
+        }
+    }
 }
 
-/// See ustat(2).
-pub fn ustat(_0: i32, _1: UserPtr<u8>) -> SysResult {
-    Err(Errno::ENOSYS)
+fn blank_statfs() -> abi::statfs {
+    // SAFETY: integers only: zero is a valid value of each.
+    unsafe { core::mem::zeroed() }
+}
+
+fn write_statfs(result: UserPtr<abi::statfs>, place: &Path) -> SysResult {
+    const VALID: u32 = 0x20;
+    let statistics = place.inode().statistics();
+    let signed = u64::cast_signed;
+    let id = i32::try_from(statistics.id & 0x7fff_ffff).unwrap_or(0);
+    result.write(abi::statfs {
+        f_type: signed(statistics.magic),
+        f_bsize: signed(statistics.block_size),
+        f_blocks: signed(statistics.blocks),
+        f_bfree: signed(statistics.blocks_free),
+        f_bavail: signed(statistics.blocks_free),
+        f_files: signed(statistics.files),
+        f_ffree: signed(statistics.files_free),
+        f_fsid: abi::__kernel_fsid_t { val: [id, 0] },
+        f_namelen: 255,
+        f_frsize: signed(statistics.block_size),
+        f_flags: i64::from(place.mount.flags().bits() | VALID),
+        ..blank_statfs()
+    })?;
+    Ok(0)
+}
+
+/// See ustat(2): the call is obsolete, and no device number here is one that it knows.
+pub fn ustat(_device: u32, _result: UserPtr<u8>) -> SysResult {
+    Err(Errno::EINVAL)
+}
+
+/// Something whose metadata is to change.
+struct Subject {
+    inode: Arc<dyn Inode>,
+    mount: Option<Arc<Mount>>,
+}
+
+impl Subject {
+    fn at(dirfd: i32, path: UserPtr<u8>, flags: u32) -> Result<Self> {
+        let place = place_at(dirfd, path, flags)?;
+        Ok(Self {
+            inode: Arc::clone(place.inode()),
+            mount: Some(place.mount),
+        })
+    }
+
+    fn behind(file: &OpenFile) -> Result<Self> {
+        let inode = file.inode();
+        let inode =
+            inode.ok_or(Errno::EPERM.because("this kind of file has no metadata to set"))?;
+        Ok(Self {
+            inode: Arc::clone(inode),
+            mount: file.path().map(|path| Arc::clone(&path.mount)),
+        })
+    }
+
+    fn check_writable(&self) -> Result<()> {
+        match self
+            .mount
+            .as_ref()
+            .is_some_and(|mount| mount.is_read_only())
+        {
+            true => Err(Errno::EROFS),
+            false => Ok(()),
+        }
+    }
+
+    fn change_mode(&self, mode: u32) -> SysResult {
+        self.check_writable()?;
+        if self.inode.file_type() == FileType::Symlink {
+            return Err(Errno::EOPNOTSUPP);
+        }
+        let mode = may_change_mode(self.inode.ownership(), &caller::credentials(), mode)?;
+        self.inode.change(&Change {
+            mode: Some(mode),
+            ..Change::default()
+        })?;
+        Ok(0)
+    }
+
+    fn change_owner(&self, uid: u32, gid: u32) -> SysResult {
+        self.check_writable()?;
+        let change = owner_change(&*self.inode, &caller::credentials(), uid, gid)?;
+        self.inode.change(&change)?;
+        Ok(0)
+    }
+
+    fn change_times(&self, times: Option<[Timespec; 2]>) -> SysResult {
+        self.check_writable()?;
+        let change = time_change(&self.inode, &caller::credentials(), times)?;
+        if let Some(change) = change {
+            self.inode.change(&change)?;
+        }
+        Ok(0)
+    }
 }
 
 /// See chmod(2).
-pub fn chmod(_0: UserPtr<u8>, _1: u32) -> SysResult {
-    Err(Errno::ENOSYS)
+pub fn chmod(path: UserPtr<u8>, mode: u32) -> SysResult {
+    fchmodat2(AT_FDCWD, path, mode, 0)
 }
 
 /// See fchmod(2).
-pub fn fchmod(_0: i32, _1: u32) -> SysResult {
-    Err(Errno::ENOSYS)
+pub fn fchmod(fd: i32, mode: u32) -> SysResult {
+    Subject::behind(&*file(fd)?)?.change_mode(mode)
 }
 
 /// See fchmodat(2).
-pub fn fchmodat(_0: i32, _1: UserPtr<u8>, _2: u32) -> SysResult {
-    Err(Errno::ENOSYS)
+pub fn fchmodat(dirfd: i32, path: UserPtr<u8>, mode: u32) -> SysResult {
+    fchmodat2(dirfd, path, mode, 0)
 }
 
 /// See fchmodat2(2).
-pub fn fchmodat2(_0: i32, _1: UserPtr<u8>, _2: u32, _3: u64) -> SysResult {
-    Err(Errno::ENOSYS)
+pub fn fchmodat2(dirfd: i32, path: UserPtr<u8>, mode: u32, flags: u32) -> SysResult {
+    if flags & !(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) != 0 {
+        return Err(Errno::EINVAL);
+    }
+    Subject::at(dirfd, path, flags)?.change_mode(mode)
 }
 
 /// See chown(2).
-pub fn chown(_0: UserPtr<u8>, _1: i32, _2: i32) -> SysResult {
-    Err(Errno::ENOSYS)
-}
-
-/// See fchown(2).
-pub fn fchown(_0: i32, _1: i32, _2: i32) -> SysResult {
-    Err(Errno::ENOSYS)
+pub fn chown(path: UserPtr<u8>, uid: u32, gid: u32) -> SysResult {
+    fchownat(AT_FDCWD, path, uid, gid, 0)
 }
 
 /// See lchown(2).
-pub fn lchown(_0: UserPtr<u8>, _1: i32, _2: i32) -> SysResult {
-    Err(Errno::ENOSYS)
+pub fn lchown(path: UserPtr<u8>, uid: u32, gid: u32) -> SysResult {
+    fchownat(AT_FDCWD, path, uid, gid, AT_SYMLINK_NOFOLLOW)
+}
+
+/// See fchown(2).
+pub fn fchown(fd: i32, uid: u32, gid: u32) -> SysResult {
+    Subject::behind(&*file(fd)?)?.change_owner(uid, gid)
 }
 
 /// See fchownat(2).
-pub fn fchownat(_0: i32, _1: UserPtr<u8>, _2: i32, _3: i32, _4: u64) -> SysResult {
-    Err(Errno::ENOSYS)
+pub fn fchownat(dirfd: i32, path: UserPtr<u8>, uid: u32, gid: u32, flags: u32) -> SysResult {
+    if flags & !(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) != 0 {
+        return Err(Errno::EINVAL);
+    }
+    Subject::at(dirfd, path, flags)?.change_owner(uid, gid)
 }
 
-/// See utime(2).
-pub fn utime(_0: UserPtr<u8>, _1: UserPtr<u8>) -> SysResult {
-    Err(Errno::ENOSYS)
+/// The rules of chown(2): only root gives a file away; an owner may pick among its groups. The
+/// set-id bits of anything but a directory go.
+fn owner_change(
+    inode: &dyn Inode,
+    credentials: &Credentials,
+    uid: u32,
+    gid: u32,
+) -> Result<Change> {
+    const KEEP: u32 = u32::MAX;
+    const SET_USER_ID: u32 = 0o4000;
+    const SET_GROUP_ID: u32 = 0o2000;
+    const GROUP_EXECUTE: u32 = 0o010;
+    let old = inode.ownership();
+    let uid = (uid != KEEP).then_some(uid);
+    let gid = (gid != KEEP).then_some(gid);
+    if !credentials.is_privileged() {
+        let owns = credentials.uid == old.uid;
+        let uid_allowed = uid.is_none_or(|uid| owns && uid == old.uid);
+        let gid_allowed =
+            gid.is_none_or(|gid| owns && (gid == old.gid || credentials.is_member(gid)));
+        if !uid_allowed || !gid_allowed {
+            return Err(Errno::EPERM);
+        }
+    }
+    let mut cleared = SET_USER_ID;
+    if old.mode & GROUP_EXECUTE != 0 {
+        cleared |= SET_GROUP_ID;
+    }
+    let clears = inode.file_type() != FileType::Directory && old.mode & cleared != 0;
+    Ok(Change {
+        uid,
+        gid,
+        mode: clears.then_some(old.mode & !cleared),
+        ..Change::default()
+    })
 }
 
-/// See utimes(2).
-pub fn utimes(_0: UserPtr<u8>, _1: UserPtr<u8>) -> SysResult {
-    Err(Errno::ENOSYS)
-}
+/// UTIME_NOW in a nanosecond field: the present.
+const UTIME_NOW: i64 = 0x3fff_ffff;
+/// UTIME_OMIT in a nanosecond field: leave it.
+const UTIME_OMIT: i64 = 0x3fff_fffe;
 
-/// See futimesat(2).
-pub fn futimesat(_0: i32, _1: UserPtr<u8>, _2: UserPtr<u8>) -> SysResult {
-    Err(Errno::ENOSYS)
+/// The rules of utimensat(2): whoever may write may set both times to the present; anything else is
+/// the owner's. `None` if nothing is to change.
+fn time_change(
+    inode: &Arc<dyn Inode>,
+    credentials: &Credentials,
+    times: Option<[Timespec; 2]>,
+) -> Result<Option<Change>> {
+    let now = Timespec::from_ns(crate::time::realtime_ns());
+    let present = Timespec {
+        sec: 0,
+        nsec: UTIME_NOW,
+    };
+    let [atime, mtime] = times.unwrap_or([present; 2]);
+    let pick = |time: Timespec| match time.nsec {
+        UTIME_NOW => Ok(Some(now)),
+        UTIME_OMIT => Ok(None),
+        0..=999_999_999 => Ok(Some(time)),
+        _ => Err(Errno::EINVAL),
+    };
+    let (new_atime, new_mtime) = (pick(atime)?, pick(mtime)?);
+    if new_atime.is_none() && new_mtime.is_none() {
+        return Ok(None);
+    }
+    let both_now = atime.nsec == UTIME_NOW && mtime.nsec == UTIME_NOW;
+    if !credentials.owns(inode.ownership().uid) {
+        if !both_now {
+            return Err(Errno::EPERM);
+        }
+        check_access(inode, credentials, AccessMode::WRITE)?;
+    }
+    Ok(Some(Change {
+        atime: new_atime,
+        mtime: new_mtime,
+        ..Change::default()
+    }))
 }
 
 /// See utimensat(2).
-pub fn utimensat(_0: i32, _1: UserPtr<u8>, _2: UserPtr<u8>, _3: u64) -> SysResult {
-    Err(Errno::ENOSYS)
-}
-
-/// See setxattr(2).
-pub fn setxattr(
-    _0: UserPtr<u8>,
-    _1: UserPtr<u8>,
-    _2: UserPtr<u8>,
-    _3: usize,
-    _4: u64,
+pub fn utimensat(
+    dirfd: i32,
+    path: UserPtr<u8>,
+    times: UserPtr<[Timespec; 2]>,
+    flags: u32,
 ) -> SysResult {
-    Err(Errno::ENOSYS)
+    if flags & !(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let times = times.non_null().map(UserPtr::read).transpose()?;
+    let omits = |time: &Timespec| time.nsec == UTIME_OMIT;
+    if times.is_some_and(|times| times.iter().all(omits)) {
+        return Ok(0);
+    }
+    if path.is_null() && dirfd != AT_FDCWD {
+        return Subject::behind(&*file(dirfd)?)?.change_times(times);
+    }
+    Subject::at(dirfd, path, flags)?.change_times(times)
 }
 
-/// See lsetxattr(2).
-pub fn lsetxattr(
-    _0: UserPtr<u8>,
-    _1: UserPtr<u8>,
-    _2: UserPtr<u8>,
-    _3: usize,
-    _4: u64,
-) -> SysResult {
-    Err(Errno::ENOSYS)
+/// `struct timeval`: seconds and microseconds.
+type Timeval = [i64; 2];
+
+fn from_timeval([sec, usec]: Timeval) -> Result<Timespec> {
+    match usec {
+        0..=999_999 => Ok(Timespec {
+            sec,
+            nsec: usec * 1000,
+        }),
+        _ => Err(Errno::EINVAL),
+    }
 }
 
-/// See fsetxattr(2).
-pub fn fsetxattr(_0: i32, _1: UserPtr<u8>, _2: UserPtr<u8>, _3: usize, _4: u64) -> SysResult {
-    Err(Errno::ENOSYS)
+/// See futimesat(2).
+pub fn futimesat(dirfd: i32, path: UserPtr<u8>, times: UserPtr<[Timeval; 2]>) -> SysResult {
+    let times = match times.non_null() {
+        Some(times) => {
+            let [atime, mtime] = times.read()?;
+            Some([from_timeval(atime)?, from_timeval(mtime)?])
+        }
+        None => None,
+    };
+    if path.is_null() && dirfd != AT_FDCWD {
+        return Subject::behind(&*file(dirfd)?)?.change_times(times);
+    }
+    Subject::at(dirfd, path, 0)?.change_times(times)
 }
 
-/// See getxattr(2).
-pub fn getxattr(_0: UserPtr<u8>, _1: UserPtr<u8>, _2: UserPtr<u8>, _3: usize) -> SysResult {
-    Err(Errno::ENOSYS)
+/// See utimes(2).
+pub fn utimes(path: UserPtr<u8>, times: UserPtr<[Timeval; 2]>) -> SysResult {
+    futimesat(AT_FDCWD, path, times)
 }
 
-/// See lgetxattr(2).
-pub fn lgetxattr(_0: UserPtr<u8>, _1: UserPtr<u8>, _2: UserPtr<u8>, _3: usize) -> SysResult {
-    Err(Errno::ENOSYS)
-}
-
-/// See fgetxattr(2).
-pub fn fgetxattr(_0: i32, _1: UserPtr<u8>, _2: UserPtr<u8>, _3: usize) -> SysResult {
-    Err(Errno::ENOSYS)
-}
-
-/// See listxattr(2).
-pub fn listxattr(_0: UserPtr<u8>, _1: UserPtr<u8>, _2: usize) -> SysResult {
-    Err(Errno::ENOSYS)
-}
-
-/// See llistxattr(2).
-pub fn llistxattr(_0: UserPtr<u8>, _1: UserPtr<u8>, _2: usize) -> SysResult {
-    Err(Errno::ENOSYS)
-}
-
-/// See flistxattr(2).
-pub fn flistxattr(_0: i32, _1: UserPtr<u8>, _2: usize) -> SysResult {
-    Err(Errno::ENOSYS)
-}
-
-/// See removexattr(2).
-pub fn removexattr(_0: UserPtr<u8>, _1: UserPtr<u8>) -> SysResult {
-    Err(Errno::ENOSYS)
-}
-
-/// See lremovexattr(2).
-pub fn lremovexattr(_0: UserPtr<u8>, _1: UserPtr<u8>) -> SysResult {
-    Err(Errno::ENOSYS)
-}
-
-/// See fremovexattr(2).
-pub fn fremovexattr(_0: i32, _1: UserPtr<u8>) -> SysResult {
-    Err(Errno::ENOSYS)
+/// See utime(2).
+pub fn utime(path: UserPtr<u8>, times: UserPtr<[i64; 2]>) -> SysResult {
+    let at = |sec| Timespec { sec, nsec: 0 };
+    let times = times.non_null().map(UserPtr::read).transpose()?;
+    Subject::at(AT_FDCWD, path, 0)?.change_times(times.map(|times| times.map(at)))
 }

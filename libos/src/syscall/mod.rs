@@ -3,6 +3,7 @@
 //! [`table`] has one line per call; each family file decodes arguments and delegates to the
 //! subsystem that owns the matter. Only [`dispatch`] makes a negative number of an error.
 
+pub mod convert;
 pub mod document;
 pub mod epoll;
 pub mod event;
@@ -22,9 +23,9 @@ pub mod system;
 pub mod table;
 pub mod task;
 pub mod time;
+pub mod xattr;
 
 mod control;
-mod convert;
 mod dispatch;
 mod trace;
 

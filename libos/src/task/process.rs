@@ -5,6 +5,7 @@ use alloc::sync::Arc;
 use core::sync::atomic::{AtomicI32, Ordering};
 
 use crate::fs::fdtable::FdTable;
+use crate::fs::vfs::FsContext;
 use crate::signal::ProcessSignals;
 use crate::sync::SpinLock;
 use crate::syscall::prctl::Oddments;
@@ -22,6 +23,8 @@ pub struct Process {
     pub threads: SpinLock<BTreeMap<Tid, Arc<Thread>>>,
     /// Descriptors.
     pub files: FdTable,
+    /// Root, working directory, umask.
+    pub fs: FsContext,
     /// Signal actions and process-wide pending signals.
     pub signals: ProcessSignals,
     /// User, groups, capabilities.
@@ -41,6 +44,7 @@ impl Process {
             nice: AtomicI32::new(0),
             threads: SpinLock::default(),
             files: FdTable::default(),
+            fs: FsContext::default(),
             signals: ProcessSignals::default(),
             identity: Identity::default(),
             limits: Limits::default(),

@@ -61,7 +61,7 @@ impl<'a> Cursor<'a> {
         }
         let run = Iovec {
             base: self.head.base,
-            len: self.head.len.min(max),
+            len: self.head.len.min(max).min(self.left),
         };
         if matches!(self.owner, Owner::Application) {
             mm::check(run.base, run.len, self.access)?;
@@ -240,6 +240,11 @@ impl<'a> Source<'a> {
     /// How many bytes are left to take.
     pub fn left(&self) -> usize {
         self.cursor.left
+    }
+
+    /// Takes no more than `len` further bytes.
+    pub fn truncate(&mut self, len: usize) {
+        self.cursor.left = self.cursor.left.min(len);
     }
 
     /// How many bytes were taken so far.
