@@ -1,33 +1,55 @@
 //! What file-system code asks about the running thread: whose permissions, which limits, which
 //! places.
 
+use alloc::sync::Arc;
+
 use crate::errno::Result;
 use crate::fs::vfs::walk::Walker;
 use crate::fs::vfs::{Credentials, Path};
+use crate::task::limits::Resource;
 use crate::task::with_current;
 
 /// The ids that count for the running thread's file-system permissions.
 pub fn credentials() -> Credentials {
-    Credentials::default()
+    with_current(|thread| {
+        thread.process().identity.with(|identity| Credentials {
+            uid: identity.user.filesystem,
+            gid: identity.group.filesystem,
+            groups: Arc::clone(&identity.groups),
+        })
+    })
 }
 
 /// As [`credentials`], with the real ids instead of the effective ones (access(2)).
 pub fn real_credentials() -> Credentials {
-    Credentials::default()
+    with_current(|thread| {
+        thread.process().identity.with(|identity| Credentials {
+            uid: identity.user.real,
+            gid: identity.group.real,
+            groups: Arc::clone(&identity.groups),
+        })
+    })
+}
+
+fn soft_limit(resource: Resource) -> u64 {
+    with_current(|thread| thread.process().limits.soft(resource))
 }
 
 /// One more than the highest descriptor that may be opened (RLIMIT_NOFILE).
 pub fn descriptor_limit() -> usize {
-    1024
+    usize::try_from(soft_limit(Resource::Nofile)).unwrap_or(usize::MAX)
 }
 
 /// The largest size to which a file may be made to grow, in bytes (RLIMIT_FSIZE).
 pub fn file_size_limit() -> u64 {
-    u64::MAX
+    soft_limit(Resource::Fsize)
 }
 
 /// A call would make a file longer than RLIMIT_FSIZE: SIGXFSZ for the running thread.
-pub fn exceeds_file_size() {}
+pub fn exceeds_file_size() {
+    const SIGXFSZ: i32 = 25;
+    crate::signal::send_to_current(SIGXFSZ);
+}
 
 /// A path walk with the running thread's root and permissions.
 pub fn walker() -> Walker {
