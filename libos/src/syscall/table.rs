@@ -7,7 +7,8 @@
 use crate::errno::{Errno, SysResult};
 use crate::syscall::convert::Handler;
 use crate::syscall::{
-    epoll, event, fd, file_io, identity, memory, message, metadata, path, poll, prctl, signal, socket, system, task, time, xattr,
+    epoll, event, fd, file_io, identity, memory, message, metadata, path, poll, prctl, signal,
+    socket, system, task, time, xattr,
 };
 
 /// How far a call is implemented.
