@@ -174,16 +174,6 @@ pub trait File: Send + Sync + Any {
         None
     }
 
-    /// The file's own pages that hold `len` bytes from `offset` (a multiple of the page size), for a
-    /// shared mapping. Beyond the end of the file they are zero.
-    ///
-    /// # Errors
-    /// ENODEV if it has none; ENOMEM; EPERM if sealed.
-    fn pages(&self, offset: u64, len: usize) -> Result<FilePages> {
-        let _ = (offset, len);
-        Err(Errno::ENODEV)
-    }
-
     /// The last descriptor of an open file description was closed. Pipes and sockets hang up here.
     fn release(&self, flags: OpenFlags) {
         let _ = flags;
@@ -201,8 +191,6 @@ pub struct FilePages {
     pub pin: crate::mm::pages::Pin,
 }
 
-<<<<<<< HEAD
-=======
 /// How a file without an inode shows itself.
 #[derive(Clone, Copy, Debug)]
 pub struct Anonymous {
@@ -225,7 +213,6 @@ impl Default for Anonymous {
     }
 }
 
->>>>>>> 347f0ce (fs: add the VFS, tmpfs over the image's archive, /dev, locks and file calls)
 /// What a write did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Written {
