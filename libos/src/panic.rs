@@ -49,3 +49,12 @@ fn panicked(info: &core::panic::PanicInfo<'_>) -> ! {
 #[cfg(feature = "image")]
 #[unsafe(no_mangle)]
 extern "C" fn rust_eh_personality() {}
+
+/// Likewise: landing pads in precompiled code end in it. Never reached, since a panic ends the image.
+#[cfg(feature = "image")]
+#[unsafe(no_mangle)]
+extern "C" fn _Unwind_Resume() -> ! {
+    stop(format_args!(
+        "unwinding began, though panics abort. This is a bug of the libOS, please report it."
+    ))
+}
