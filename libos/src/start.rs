@@ -252,7 +252,7 @@ fn auxiliary_vector(info: &BootInfo, exec: u64, platform: u64, random: u64) -> [
         entry(at::AT_CLKTCK, CLOCK_TICKS),
         entry(at::AT_EXECFN, exec),
         entry(at::AT_PLATFORM, platform),
-        entry(at::AT_MINSIGSTKSZ, crate::signal::MIN_STACK as u64),
+        entry(at::AT_MINSIGSTKSZ, crate::signal::min_stack() as u64),
         entry(at::AT_NULL, 0),
     ]
 }

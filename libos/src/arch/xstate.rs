@@ -67,6 +67,21 @@ impl Drop for XsaveArea {
     }
 }
 
+/// Stores `components` of the CPU's extended state in the standard format.
+///
+/// # Safety
+/// `area` is 64-byte aligned, writable and large enough for the components, which XCR0 enables; its
+/// header is zero.
+#[cfg(not(test))]
+pub unsafe fn store(area: *mut u8, components: u64) {
+    let [low, high] = [components & 0xffff_ffff, components >> 32];
+    // SAFETY: the caller's duty.
+    unsafe {
+        core::arch::asm!("xsave64 [{}]", in(reg) area, in("rax") low, in("rdx") high,
+            options(nostack));
+    }
+}
+
 #[cfg(not(test))]
 pub use switched::{SwitchedState, in_use, init_all, restore, save};
 

@@ -8,6 +8,9 @@ use crate::sched;
 use crate::signal::{self, Restart};
 use crate::syscall::{table, trace};
 
+/// rt_sigreturn(2).
+const SIGRETURN: u64 = 15;
+
 /// Numbers up to here are counted one by one; others together in the last place.
 const COUNTED: usize = 512;
 static COUNTS: [AtomicU64; COUNTED + 1] = [const { AtomicU64::new(0) }; COUNTED + 1];
@@ -80,6 +83,11 @@ fn finish(frame: &mut TrapFrame, number: u64, result: Result<usize, Errno>) {
 
 #[cold]
 fn fail(frame: &mut TrapFrame, number: u64, errno: Errno) {
+    if number == SIGRETURN {
+        // The one call that replaces the caller's registers instead of returning.
+        signal::sigreturn(frame);
+        return leave(frame);
+    }
     if errno == Errno::ENOSYS {
         trace::note_unimplemented(number);
     }

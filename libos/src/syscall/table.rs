@@ -140,9 +140,9 @@ syscalls! {
     10 mprotect(Ptr, Size, Prot) => memory::mprotect, Partial, "What the libOS checks, not what the CPU enforces, outside the image's segments and stack guards. PROT_EXEC on memory that was not executable: EACCES.";
     11 munmap(Ptr, Size) => memory::munmap, Full, "";
     12 brk(Ptr) => memory::brk, Full, "";
-    13 rt_sigaction(Signal, Ptr, Ptr, Size) => signal::rt_sigaction, Missing, "";
-    14 rt_sigprocmask(Int, Sigset, Ptr, Size) => signal::rt_sigprocmask, Missing, "";
-    15 rt_sigreturn() => signal::rt_sigreturn, Missing, "";
+    13 rt_sigaction(Signal, Ptr, Ptr, Size) => signal::rt_sigaction, Full, "";
+    14 rt_sigprocmask(Int, Sigset, Ptr, Size) => signal::rt_sigprocmask, Full, "";
+    15 rt_sigreturn() => signal::rt_sigreturn, Full, "";
     16 ioctl(Fd, Hex, Hex) => fd::ioctl, Partial, "what the file in question knows; no pseudo-terminals";
     17 pread64(Fd, OutBuf, Size, Offset) => file_io::pread64, Full, "";
     18 pwrite64(Fd, InBuf, Size, Offset) => file_io::pwrite64, Full, "";
@@ -161,7 +161,7 @@ syscalls! {
     31 shmctl() => unimplemented, Missing, "";
     32 dup(Fd) => fd::dup, Full, "";
     33 dup2(Fd, Fd) => fd::dup2, Full, "";
-    34 pause() => signal::pause, Missing, "";
+    34 pause() => signal::pause, Full, "";
     35 nanosleep(Timespec, Ptr) => time::nanosleep, Full, "";
     36 getitimer(Int, Ptr) => time::getitimer, Missing, "";
     37 alarm(Int) => time::alarm, Missing, "";
@@ -189,7 +189,7 @@ syscalls! {
     59 execve(Path, Ptr, Ptr) => task::execve, Refused, "ENOSYS: one program per image";
     60 exit(Int) => task::exit, Full, "";
     61 wait4(Int, Ptr, Hex, Ptr) => task::wait4, Full, "";
-    62 kill(Int, Signal) => signal::kill, Missing, "";
+    62 kill(Int, Signal) => signal::kill, Full, "";
     63 uname(Ptr) => system::uname, Full, "";
     64 semget() => unimplemented, Missing, "";
     65 semop() => unimplemented, Missing, "";
@@ -254,11 +254,11 @@ syscalls! {
     124 getsid(Int) => identity::getsid, Full, "";
     125 capget(Ptr, Ptr) => identity::capget, Full, "";
     126 capset(Ptr, Ptr) => identity::capset, Full, "";
-    127 rt_sigpending(Ptr, Size) => signal::rt_sigpending, Missing, "";
-    128 rt_sigtimedwait(Sigset, Ptr, Timespec, Size) => signal::rt_sigtimedwait, Missing, "";
-    129 rt_sigqueueinfo(Int, Signal, Ptr) => signal::rt_sigqueueinfo, Missing, "";
-    130 rt_sigsuspend(Sigset, Size) => signal::rt_sigsuspend, Missing, "";
-    131 sigaltstack(Ptr, Ptr) => signal::sigaltstack, Missing, "";
+    127 rt_sigpending(Ptr, Size) => signal::rt_sigpending, Full, "";
+    128 rt_sigtimedwait(Sigset, Ptr, Timespec, Size) => signal::rt_sigtimedwait, Full, "";
+    129 rt_sigqueueinfo(Int, Signal, Ptr) => signal::rt_sigqueueinfo, Full, "";
+    130 rt_sigsuspend(Sigset, Size) => signal::rt_sigsuspend, Full, "";
+    131 sigaltstack(Ptr, Ptr) => signal::sigaltstack, Full, "";
     132 utime(Path, Ptr) => metadata::utime, Full, "";
     133 mknod(Path, Mode, Hex) => path::mknod, Full, "";
     134 uselib() => unimplemented, Missing, "";
@@ -327,7 +327,7 @@ syscalls! {
     197 removexattr(Path, Str) => xattr::removexattr, Full, "";
     198 lremovexattr(Path, Str) => xattr::lremovexattr, Full, "";
     199 fremovexattr(Fd, Str) => xattr::fremovexattr, Full, "";
-    200 tkill(Int, Signal) => signal::tkill, Missing, "";
+    200 tkill(Int, Signal) => signal::tkill, Full, "";
     201 time(Ptr) => time::time, Full, "";
     202 futex(Ptr, FutexOp, Int, Ptr, Ptr, Hex) => task::futex, Partial, "no priority inheritance (ENOSYS)";
     203 sched_setaffinity(Int, Size, Ptr) => task::sched_setaffinity, Full, "";
@@ -346,7 +346,7 @@ syscalls! {
     216 remap_file_pages(Ptr, Size, Prot, Size, Hex) => memory::remap_file_pages, Refused, "EINVAL: deprecated.";
     217 getdents64(Fd, Ptr, Size) => path::getdents64, Full, "";
     218 set_tid_address(Ptr) => task::set_tid_address, Full, "";
-    219 restart_syscall() => signal::restart_syscall, Missing, "";
+    219 restart_syscall() => signal::restart_syscall, Refused, "EINTR: interrupted calls are made again as they were";
     220 semtimedop() => unimplemented, Missing, "";
     221 fadvise64(Fd, Offset, Size, Int) => file_io::fadvise64, Full, "";
     222 timer_create(Clock, Ptr, Ptr) => time::timer_create, Missing, "";
@@ -361,7 +361,7 @@ syscalls! {
     231 exit_group(Int) => task::exit_group, Full, "";
     232 epoll_wait(Fd, Ptr, Int, Int) => epoll::epoll_wait, Full, "";
     233 epoll_ctl(Fd, Int, Fd, Ptr) => epoll::epoll_ctl, Full, "";
-    234 tgkill(Int, Int, Signal) => signal::tgkill, Missing, "";
+    234 tgkill(Int, Int, Signal) => signal::tgkill, Full, "";
     235 utimes(Path, Ptr) => metadata::utimes, Full, "";
     236 vserver() => unimplemented, Missing, "";
     237 mbind(Ptr, Size, Int, Ptr, Size, Hex) => memory::mbind, Full, "One node.";
@@ -424,7 +424,7 @@ syscalls! {
     294 inotify_init1(Hex) => event::inotify_init1, Missing, "";
     295 preadv(Fd, Iovec, Int, Offset, Offset) => file_io::preadv, Full, "";
     296 pwritev(Fd, Iovec, Int, Offset, Offset) => file_io::pwritev, Full, "";
-    297 rt_tgsigqueueinfo(Int, Int, Signal, Ptr) => signal::rt_tgsigqueueinfo, Missing, "";
+    297 rt_tgsigqueueinfo(Int, Int, Signal, Ptr) => signal::rt_tgsigqueueinfo, Full, "";
     298 perf_event_open(Ptr, Int, Int, Fd, Hex) => system::perf_event_open, Refused, "EACCES: as unprivileged in a container";
     299 recvmmsg(Fd, Ptr, Int, Hex, Timespec) => message::recvmmsg, Partial, "AF_UNIX only; no out-of-band data";
     300 fanotify_init() => unimplemented, Missing, "";

@@ -109,6 +109,13 @@ impl Thread {
         self.stack.frame()
     }
 
+    /// The application's stack pointer while the thread is inside the libOS.
+    pub fn stack_pointer(&self) -> u64 {
+        // SAFETY: the frame lies in the thread's own stack, which lives as long as the thread; the
+        // gate or the thread's creator filled it.
+        unsafe { (&raw const (*self.frame()).rsp).read() }
+    }
+
     /// Where it stands with the scheduler.
     #[inline]
     pub fn run_state(&self) -> RunState {

@@ -228,6 +228,18 @@ impl<T: Plain> UserPtr<T> {
         Ok(values)
     }
 
+    /// Copies as many values in as `values` holds.
+    ///
+    /// # Errors
+    /// EFAULT if any is not readable.
+    pub fn read_into(self, values: &mut [T]) -> Result<()> {
+        let bytes = size_of_val(values);
+        mm::check(self.address, bytes, Access::Read)?;
+        // SAFETY: the destination is a slice of ours; the source may fault, and every pattern that
+        // arrives is valid (`Plain` 1).
+        unsafe { copy::copy(values.as_mut_ptr().cast(), self.address as *const u8, bytes) }
+    }
+
     /// Copies `values` out.
     ///
     /// # Errors
