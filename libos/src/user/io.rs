@@ -63,10 +63,10 @@ impl<'a> Cursor<'a> {
             base: self.head.base,
             len: self.head.len.min(max).min(self.left),
         };
-        if matches!(self.owner, Owner::Application) {
-            mm::check(run.base, run.len, self.access)?;
+        match self.owner {
+            Owner::LibOs => Ok(run),
+            Owner::Application => accessible(run, self.access),
         }
-        Ok(run)
     }
 
     fn advance(&mut self, count: usize) {
@@ -98,6 +98,22 @@ impl<'a> Cursor<'a> {
             return if done > 0 { Ok(done) } else { moved };
         }
         Ok(done)
+    }
+}
+
+/// As much of `run` as the application may access, from its start: a transfer into a buffer whose end
+/// is not there is cut short, and fails only if nothing is left.
+#[inline]
+fn accessible(run: Iovec, access: Access) -> Result<Iovec> {
+    if mm::check(run.base, run.len, access).is_ok() {
+        return Ok(run);
+    }
+    match mm::accessible_len(run.base, run.len, access) {
+        0 => Err(Errno::EFAULT),
+        len => Ok(Iovec {
+            base: run.base,
+            len,
+        }),
     }
 }
 
