@@ -157,8 +157,7 @@ mod tests {
             for (from, to) in [(0, 0), (1, 0), (0, 3), (9, 14)] {
                 let mut dest = vec![0; len + 32];
                 // SAFETY: both runs lie in their vectors.
-                let copied =
-                    unsafe { copy(dest[to..].as_mut_ptr(), source[from..].as_ptr(), len) };
+                let copied = unsafe { copy(dest[to..].as_mut_ptr(), source[from..].as_ptr(), len) };
                 assert_eq!(copied, Ok(()));
                 assert!(dest[..to].iter().all(|&byte| byte == 0), "{len}");
                 assert_eq!(dest[to..to + len], source[from..from + len], "{len}");
