@@ -6,7 +6,8 @@
 //! - [`fdtable::FdTable`]: a process's descriptors.
 //! - [`poll::PollEvents`]: readiness.
 //! - [`inode::Inode`]: what a file system implements; [`vfs`]: names, mounts, path walks.
-//! - [`tmpfs`]: the file system in memory, over the image's archive ([`cpio`]); [`devfs`]: `/dev`.
+//! - [`tmpfs`]: the file system in memory, over the image's archive ([`cpio`]); [`devfs`], [`procfs`],
+//!   [`sysfs`]: `/dev`, `/proc`, `/sys`.
 //! - [`locks`]: flock(2) and fcntl(2) locks. [`root`]: the tree that a program finds.
 
 pub mod blocking;
@@ -23,7 +24,10 @@ pub mod locks;
 pub mod multiplex;
 pub mod pipe;
 pub mod poll;
+pub mod procfs;
+pub mod pseudo;
 pub mod root;
+pub mod sysfs;
 pub mod timerfd;
 pub mod tmpfs;
 pub mod vfs;
@@ -51,8 +55,12 @@ pub fn init(boot: &'static BootInfo, process: &Process) -> Result<()> {
     let plan = root::Plan::new(boot);
     let root = root::build(&plan)?;
     *ROOT.lock() = Some(root.clone());
-    let cwd = working_directory(&root, plan.cwd)?;
-    process.fs.set_cwd(cwd);
+    process.fs.set_cwd(working_directory(&root, plan.cwd)?);
+    procfs::set_boot(boot);
+    let mut walker = vfs::walk::Walker::new(root.clone(), vfs::Credentials::default());
+    if let Ok(program) = walker.resolve(&root, plan.program.0, vfs::walk::Follow::Yes) {
+        procfs::set_program(program);
+    }
     let consoles = console::Consoles::new(boot);
     if let Some(terminal) = &consoles.terminal {
         devfs::set_terminal(Arc::clone(terminal) as Arc<dyn file::File>);

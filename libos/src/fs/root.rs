@@ -10,7 +10,7 @@ use crate::errno::{Errno, Result};
 use crate::fs::inode::{Inode, Ownership};
 use crate::fs::tmpfs::{Node, TmpFs};
 use crate::fs::vfs::{Dentry, Mount, MountFlags, Path};
-use crate::fs::{cpio, devfs};
+use crate::fs::{cpio, devfs, procfs, sysfs};
 use crate::user::Timespec;
 
 /// Directories that every program finds, with their modes.
@@ -112,7 +112,15 @@ fn mount_all(root: &Path, plan: &Plan) -> Result<()> {
     mount_at(root, b"/dev", dev, "devtmpfs", MountFlags::NOSUID)?;
     let shm = TmpFs::new(plan.limit / 2).root(root_owned(0o1777));
     mount_at(root, b"/dev/shm", shm, "tmpfs", nosuid | MountFlags::NODEV)?;
-    Ok(())
+    let nodev = nosuid | MountFlags::NODEV;
+    mount_at(root, b"/proc", procfs::build(), "proc", nodev)?;
+    mount_at(
+        root,
+        b"/sys",
+        sysfs::build(),
+        "sysfs",
+        nodev | MountFlags::READ_ONLY,
+    )
 }
 
 fn mount_at(
