@@ -69,8 +69,11 @@ pub(super) fn read(place: UserPtr<u8>, len: usize) -> Result<Ancillary> {
     Ok(ancillary)
 }
 
-/// The first message of `bytes`: its header, its data, and what follows.
-fn split(bytes: &[u8]) -> Result<Option<(ControlHeader, &[u8], &[u8])>> {
+/// A message's header, its data, and what follows it.
+type Split<'a> = (ControlHeader, &'a [u8], &'a [u8]);
+
+/// The first message of `bytes`, if there is one.
+fn split(bytes: &[u8]) -> Result<Option<Split<'_>>> {
     if bytes.len() < HEADER {
         return Ok(None);
     }

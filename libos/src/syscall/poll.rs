@@ -9,6 +9,7 @@ use crate::fs::poll::PollEvents;
 use crate::signal;
 use crate::sync::wait::Woken;
 use crate::task;
+use crate::task::limits::Resource;
 use crate::user::{Plain, Timespec, UserPtr};
 
 /// Size of the kernel's `sigset_t` in bytes.
@@ -165,7 +166,7 @@ fn tell_rest<T: Plain>(
 
 fn poll_until(fds: UserPtr<PollFd>, count: u32, timeout: Timeout) -> SysResult {
     let count = usize::try_from(count).map_err(|_| Errno::EINVAL)?;
-    if count > MAX_DESCRIPTORS {
+    if count > MAX_DESCRIPTORS || count as u64 > descriptor_limit() {
         return Err(Errno::EINVAL);
     }
     let mut entries = fds.read_vec(count)?;
@@ -180,6 +181,11 @@ fn poll_until(fds: UserPtr<PollFd>, count: u32, timeout: Timeout) -> SysResult {
     }
     fds.write_slice(&entries)?;
     Ok(ready)
+}
+
+/// RLIMIT_NOFILE.
+fn descriptor_limit() -> u64 {
+    task::with_current(|thread| thread.process().limits.soft(Resource::Nofile))
 }
 
 /// One interest for each entry with a descriptor that is not negative.

@@ -31,6 +31,7 @@ use crate::net::options::Options;
 use crate::net::socket::{Halves, Kind};
 use crate::sync::SpinLock;
 use crate::sync::wait::WaitQueue;
+use crate::task::identity::{Capabilities, Ids};
 use name::Name;
 use queue::{PacketQueue, StreamQueue};
 
@@ -141,7 +142,7 @@ impl UnixSocket {
     /// A socket without name or peer.
     pub fn new(style: Style) -> Arc<Self> {
         let queue = match style {
-            Style::Stream => Queue::Stream(StreamQueue::new()),
+            Style::Stream => Queue::Stream(StreamQueue::default()),
             Style::Datagram | Style::SeqPacket => Queue::Packets(PacketQueue::default()),
         };
         Arc::new_cyclic(|me| Self {
@@ -266,18 +267,30 @@ impl State {
     }
 }
 
-/// Who the running process is.
+/// Who the running process is, as its peers see it.
 fn own_credentials() -> Credentials {
-    crate::task::with_current(|thread| Credentials {
-        pid: thread.process().pid(),
-        uid: 0,
-        gid: 0,
+    crate::task::with_current(|thread| {
+        let process = thread.process();
+        process.identity.with(|own| Credentials {
+            pid: process.pid(),
+            uid: own.user.effective,
+            gid: own.group.effective,
+        })
     })
 }
 
-/// Whether the running process may send `claimed` as its credentials.
+/// Whether the running process may send `claimed` as its credentials (net/core/scm.c,
+/// `scm_check_creds`).
 pub fn may_claim(claimed: Credentials) -> bool {
-    claimed == own_credentials()
+    crate::task::with_current(|thread| {
+        let process = thread.process();
+        process.identity.with(|own| {
+            let is_one_of = |id: u32, ids: Ids| [ids.real, ids.effective, ids.saved].contains(&id);
+            let user = is_one_of(claimed.uid, own.user) || own.capable(Capabilities::SETUID);
+            let group = is_one_of(claimed.gid, own.group) || own.capable(Capabilities::SETGID);
+            claimed.pid == process.pid() && user && group
+        })
+    })
 }
 
 /// The credentials to show for `ancillary`: those sent, else the sender's own.

@@ -39,16 +39,17 @@ struct Attachment {
     ancillary: Ancillary,
 }
 
-impl StreamQueue {
-    /// An empty stream.
-    pub const fn new() -> Self {
+impl Default for StreamQueue {
+    fn default() -> Self {
         Self {
             ring: Ring::new(MAX_BUFFER),
             head: 0,
             attachments: VecDeque::new(),
         }
     }
+}
 
+impl StreamQueue {
     /// Bytes inside.
     pub fn len(&self) -> usize {
         self.ring.len()
@@ -165,8 +166,8 @@ impl Packet {
         })
     }
 
-    /// Bytes inside.
-    pub fn len(&self) -> usize {
+    /// Length in bytes.
+    pub fn size(&self) -> usize {
         self.data.len()
     }
 }
@@ -200,13 +201,13 @@ impl PacketQueue {
 
     /// Adds a packet.
     pub fn push(&mut self, packet: Packet) {
-        self.bytes += packet.len();
+        self.bytes += packet.size();
         self.packets.push_back(packet);
     }
 
     /// Length of the first packet.
     pub fn first_len(&self) -> Option<usize> {
-        self.packets.front().map(Packet::len)
+        self.packets.front().map(Packet::size)
     }
 
     /// Moves the first packet into `dest`; what does not fit is dropped. The packet must be there.
@@ -217,7 +218,7 @@ impl PacketQueue {
         let packet = self.packets.front_mut().ok_or(Errno::EAGAIN)?;
         let mut received = Received {
             count: dest.put(&packet.data)?,
-            full_len: packet.len(),
+            full_len: packet.size(),
             end_of_record: true,
             from: packet.from.as_ref().map(|name| name.to_raw()),
             ancillary: Ancillary::default(),
@@ -225,7 +226,7 @@ impl PacketQueue {
         if take == Take::Peek {
             received.ancillary = packet.ancillary.duplicate()?;
         } else if let Some(packet) = self.packets.pop_front() {
-            self.bytes -= packet.len();
+            self.bytes -= packet.size();
             received.ancillary = packet.ancillary;
         }
         Ok(received)
@@ -265,7 +266,7 @@ mod tests {
 
     #[test]
     fn control_messages_stay_with_their_bytes() {
-        let mut queue = StreamQueue::new();
+        let mut queue = StreamQueue::default();
         push(&mut queue, b"plain", Ancillary::default());
         push(&mut queue, b"marked", credentials(7));
         push(&mut queue, b"after", Ancillary::default());
@@ -290,7 +291,7 @@ mod tests {
 
     #[test]
     fn equal_credentials_share_one_place() {
-        let mut queue = StreamQueue::new();
+        let mut queue = StreamQueue::default();
         for _ in 0..100 {
             push(&mut queue, b"x", credentials(1));
         }

@@ -173,7 +173,7 @@ impl UnixSocket {
         limit: usize,
         packet: &mut Option<Packet>,
     ) -> Option<Result<()>> {
-        let len = packet.as_ref().map_or(0, Packet::len);
+        let len = packet.as_ref().map_or(0, Packet::size);
         let mut state = receiver.state.lock();
         if state.closed {
             return Some(Err(match self.style {
