@@ -7,7 +7,7 @@ use core::any::Any;
 
 use crate::errno::{Errno, Result};
 use crate::fs::blocking::{self, Patience};
-use crate::fs::file::{File, Io, Written};
+use crate::fs::file::{Anonymous, File, Io, Written};
 use crate::fs::poll::PollEvents;
 use crate::sync::SpinLock;
 use crate::sync::wait::WaitQueue;
@@ -105,6 +105,10 @@ impl File for EventFd {
 
     fn wait_queue(&self) -> Option<&WaitQueue> {
         Some(&self.queue)
+    }
+
+    fn anonymous(&self) -> Anonymous {
+        Anonymous::inode("anon_inode:[eventfd]")
     }
 
     fn as_any(&self) -> &dyn Any {

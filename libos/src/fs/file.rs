@@ -10,6 +10,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use crate::errno::{Errno, Result};
 use crate::fs::inode::{EmitEntry, Inode};
+use crate::fs::inotify::{self, Mask};
 use crate::fs::poll::PollEvents;
 use crate::fs::vfs::Path;
 use crate::sync::SpinLock;
@@ -201,6 +202,26 @@ pub struct Anonymous {
     /// What stands before the inode number in the link's text (`pipe:[7]`), or the whole text if it
     /// begins with `anon_inode:`.
     pub label: &'static str,
+    /// `st_rdev`, of device files.
+    pub rdev: u64,
+}
+
+impl Anonymous {
+    /// One of Linux's anonymous inodes, which all files of a kind share.
+    pub const fn inode(label: &'static str) -> Self {
+        Self {
+            st_mode: 0o600,
+            ino: 1,
+            label,
+            rdev: 0,
+        }
+    }
+}
+
+/// A number for a pipe or socket, unique in this run.
+pub fn next_number() -> u64 {
+    static LAST: core::sync::atomic::AtomicU64 = core::sync::atomic::AtomicU64::new(1);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
 }
 
 impl Default for Anonymous {
@@ -209,6 +230,7 @@ impl Default for Anonymous {
             st_mode: 0o600,
             ino: 0,
             label: "anon_inode:[libos]",
+            rdev: 0,
         }
     }
 }
@@ -298,6 +320,14 @@ impl OpenFile {
         self.flags.store(flags.bits(), Ordering::Relaxed);
     }
 
+    /// Tells inotify(7) that `mask` happened to this file.
+    #[inline]
+    pub fn report(&self, mask: Mask) {
+        if let Some(path) = self.path.as_ref().filter(|_| inotify::is_watched()) {
+            inotify::event_at(path, mask);
+        }
+    }
+
     /// The offset, locked: read(2) and write(2) move it.
     pub fn offset(&self) -> &SpinLock<u64> {
         &self.offset
@@ -306,6 +336,13 @@ impl OpenFile {
 
 impl Drop for OpenFile {
     fn drop(&mut self) {
+        if !self.flags().contains(OpenFlags::PATH) {
+            self.report(if self.flags().writable() {
+                Mask::CLOSE_WRITE
+            } else {
+                Mask::CLOSE_NOWRITE
+            });
+        }
         if let Some(extras) = self.inode().and_then(|inode| inode.extras()) {
             extras
                 .locks

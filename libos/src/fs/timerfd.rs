@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use crate::errno::{Errno, Result};
 use crate::fs::blocking::{self, Patience};
-use crate::fs::file::{File, Io};
+use crate::fs::file::{Anonymous, File, Io};
 use crate::fs::poll::PollEvents;
 use crate::sync::SpinLock;
 use crate::sync::wait::WaitQueue;
@@ -183,6 +183,10 @@ impl File for TimerFd {
 
     fn wait_queue(&self) -> Option<&WaitQueue> {
         Some(&self.queue)
+    }
+
+    fn anonymous(&self) -> Anonymous {
+        Anonymous::inode("anon_inode:[timerfd]")
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -7,7 +7,7 @@ use linux_raw_sys::ioctl::{FIONREAD, TIOCOUTQ};
 
 use crate::errno::{Errno, Result};
 use crate::fs::blocking::Patience;
-use crate::fs::file::{File, Io, OpenFlags, Written};
+use crate::fs::file::{Anonymous, File, Io, OpenFlags, Written, next_number};
 use crate::fs::poll::PollEvents;
 use crate::net::address::RawAddress;
 use crate::net::message::{Ancillary, MessageFlags, Outgoing, Received};
@@ -109,12 +109,17 @@ pub trait Socket: Send + Sync {
 /// A socket as a file.
 pub struct SocketFile {
     socket: Arc<dyn Socket>,
+    /// Inode number.
+    number: u64,
 }
 
 impl SocketFile {
     /// `socket`, as a file.
     pub fn new(socket: Arc<dyn Socket>) -> Arc<Self> {
-        Arc::new(Self { socket })
+        Arc::new(Self {
+            socket,
+            number: next_number(),
+        })
     }
 
     /// The socket.
@@ -181,6 +186,15 @@ impl File for SocketFile {
         let bytes = i32::try_from(bytes).unwrap_or(i32::MAX);
         UserPtr::<i32>::new(argument).write(bytes)?;
         Ok(0)
+    }
+
+    fn anonymous(&self) -> Anonymous {
+        Anonymous {
+            st_mode: 0o140_777,
+            ino: self.number,
+            label: "socket",
+            rdev: 0,
+        }
     }
 
     fn release(&self, _: OpenFlags) {

@@ -5,14 +5,20 @@ use core::time::Duration;
 
 use linux_raw_sys::general::{
     CLOCK_BOOTTIME, CLOCK_BOOTTIME_ALARM, CLOCK_MONOTONIC, CLOCK_REALTIME, CLOCK_REALTIME_ALARM,
-    EFD_CLOEXEC, EFD_NONBLOCK, EFD_SEMAPHORE, TFD_TIMER_ABSTIME, TFD_TIMER_CANCEL_ON_SET,
+    EFD_CLOEXEC, EFD_NONBLOCK, EFD_SEMAPHORE, MFD_ALLOW_SEALING, MFD_CLOEXEC, MFD_EXEC,
+    MFD_HUGETLB, MFD_NOEXEC_SEAL, TFD_TIMER_ABSTIME, TFD_TIMER_CANCEL_ON_SET,
 };
 
 use crate::errno::{Errno, Result, SysResult};
+use crate::fs::caller;
 use crate::fs::eventfd::{EventFd, Take};
 use crate::fs::file::{File, OpenFile, OpenFlags};
+use crate::fs::inotify::{Inotify, Mask};
+use crate::fs::memfd::{self, Sealing};
 use crate::fs::pipe;
 use crate::fs::timerfd::{Setting, TimerFd};
+use crate::fs::vfs::walk::Follow;
+use crate::fs::vfs::{AccessMode, PATH_MAX, check_access};
 use crate::task;
 use crate::time::Instant;
 use crate::user::{Plain, Timespec, UserPtr};
@@ -210,29 +216,73 @@ pub fn signalfd4(_0: i32, _1: UserPtr<u64>, _2: usize, _3: u64) -> SysResult {
     Err(Errno::ENOSYS)
 }
 
+/// Longest name of memfd_create(2) in bytes, without `memfd:` before it.
+const MEMFD_NAME_MAX: usize = 249;
+
 /// See memfd_create(2).
-pub fn memfd_create(_0: UserPtr<u8>, _1: u64) -> SysResult {
-    Err(Errno::ENOSYS)
+pub fn memfd_create(name: UserPtr<u8>, flags: u32) -> SysResult {
+    const KNOWN: u32 = MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL | MFD_EXEC;
+    if flags & MFD_HUGETLB != 0 {
+        return Err(Errno::EINVAL.because("there are no huge pages"));
+    }
+    let both = MFD_EXEC | MFD_NOEXEC_SEAL;
+    if flags & !KNOWN != 0 || flags & both == both {
+        return Err(Errno::EINVAL);
+    }
+    let name = name
+        .read_cstr(MEMFD_NAME_MAX + 1)
+        .map_err(|error| match error {
+            Errno::ENAMETOOLONG => Errno::EINVAL,
+            error => error,
+        })?;
+    let no_exec = flags & MFD_NOEXEC_SEAL != 0;
+    let sealing = if no_exec || flags & MFD_ALLOW_SEALING != 0 {
+        Sealing::Allowed
+    } else {
+        Sealing::Refused
+    };
+    let mode = if no_exec { 0o666 } else { 0o777 };
+    let file = memfd::create(&name, mode, sealing)?;
+    let close_on_exec = flags & MFD_CLOEXEC != 0;
+    descriptor(task::with_current(|thread| {
+        thread.process().files.insert(file, close_on_exec, 0)
+    }))
 }
 
 /// See inotify_init(2).
 pub fn inotify_init() -> SysResult {
-    Err(Errno::ENOSYS)
+    inotify_init1(0)
 }
 
 /// See inotify_init1(2).
-pub fn inotify_init1(_0: u64) -> SysResult {
-    Err(Errno::ENOSYS)
+pub fn inotify_init1(flags: u32) -> SysResult {
+    let flags = creation_flags(flags, 0)?;
+    descriptor(open_descriptor(Inotify::new(), flags))
 }
 
 /// See inotify_add_watch(2).
-pub fn inotify_add_watch(_0: i32, _1: UserPtr<u8>, _2: u64) -> SysResult {
-    Err(Errno::ENOSYS)
+pub fn inotify_add_watch(fd: i32, path: UserPtr<u8>, mask: u32) -> SysResult {
+    let file = open_file(fd)?;
+    let inotify = file.downcast::<Inotify>().ok_or(Errno::EINVAL)?;
+    let mask = Mask::from_bits(mask).ok_or(Errno::EINVAL)?;
+    let name = path.read_cstr(PATH_MAX)?;
+    let mut walker = caller::walker();
+    let follow = if mask.contains(Mask::DONT_FOLLOW) {
+        Follow::No
+    } else {
+        Follow::Yes
+    };
+    let place = walker.resolve(&caller::cwd(), &name, follow)?;
+    check_access(place.inode(), &walker.credentials, AccessMode::READ)?;
+    descriptor(inotify.watch(place.inode(), mask))
 }
 
 /// See inotify_rm_watch(2).
-pub fn inotify_rm_watch(_0: i32, _1: i32) -> SysResult {
-    Err(Errno::ENOSYS)
+pub fn inotify_rm_watch(fd: i32, watch: i32) -> SysResult {
+    let file = open_file(fd)?;
+    let inotify = file.downcast::<Inotify>().ok_or(Errno::EINVAL)?;
+    inotify.unwatch(watch)?;
+    Ok(0)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::fs::caller;
 use crate::fs::devfs::MemoryDevice;
 use crate::fs::file::{Io, OpenFile, OpenFlags};
 use crate::fs::inode::{Allocate, FileType, Inode, SeekTo};
+use crate::fs::inotify::{self, Mask};
 use crate::fs::pipe::{self, Pipe};
 use crate::fs::vfs::{AccessMode, check_access};
 use crate::syscall::fd::{any_file, file};
@@ -45,18 +46,20 @@ fn read_from(file: &OpenFile, at: At, extra: OpenFlags, dest: &mut Dest<'_>) -> 
     }
     let flags = flags | extra;
     let object = file.file();
-    match at {
-        At::Position(_) if !object.is_seekable() => Err(Errno::ESPIPE),
-        At::Position(offset) => object.read(Io { offset, flags }, dest),
-        At::Offset if !object.is_seekable() => object.read(Io { offset: 0, flags }, dest),
+    let count = match at {
+        At::Position(_) if !object.is_seekable() => return Err(Errno::ESPIPE),
+        At::Position(offset) => object.read(Io { offset, flags }, dest)?,
+        At::Offset if !object.is_seekable() => object.read(Io { offset: 0, flags }, dest)?,
         At::Offset => {
             // Not held across the read, which may block in file systems to come.
             let offset = *file.offset().lock();
             let count = object.read(Io { offset, flags }, dest)?;
             *file.offset().lock() = offset + count as u64;
-            Ok(count)
+            count
         }
-    }
+    };
+    file.report(Mask::ACCESS);
+    Ok(count)
 }
 
 fn write_to(file: &OpenFile, at: At, extra: OpenFlags, source: &mut Source<'_>) -> Result<usize> {
@@ -83,6 +86,7 @@ fn write_to(file: &OpenFile, at: At, extra: OpenFlags, source: &mut Source<'_>) 
     if at == At::Offset {
         *file.offset().lock() = written.end;
     }
+    file.report(Mask::MODIFY);
     Ok(written.count)
 }
 
@@ -660,6 +664,7 @@ pub fn truncate(path: UserPtr<u8>, size: i64) -> SysResult {
     check_access(inode, &caller::credentials(), AccessMode::WRITE)?;
     check_size(inode, size)?;
     inode.truncate(size)?;
+    inotify::event_at(&place, Mask::MODIFY);
     Ok(0)
 }
 
@@ -673,6 +678,7 @@ pub fn ftruncate(fd: i32, size: i64) -> SysResult {
     }
     check_size(inode, size)?;
     inode.truncate(size)?;
+    file.report(Mask::MODIFY);
     Ok(0)
 }
 

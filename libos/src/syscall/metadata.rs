@@ -8,7 +8,8 @@ use crate::errno::{Errno, Result, SysResult};
 use crate::fs::caller::{self, AT_FDCWD};
 use crate::fs::file::OpenFile;
 use crate::fs::inode::{Change, FileType, Inode, Metadata};
-use crate::fs::vfs::{AccessMode, Credentials, Mount, Path, check_access, may_change_mode};
+use crate::fs::inotify::{self, Mask};
+use crate::fs::vfs::{AccessMode, Credentials, Path, check_access, may_change_mode};
 use crate::syscall::fd::{any_file, file};
 use crate::syscall::path::{AT_EMPTY_PATH, AT_NO_AUTOMOUNT, AT_SYMLINK_NOFOLLOW, place_at};
 use crate::user::{Plain, Timespec, UserPtr};
@@ -36,7 +37,7 @@ fn metadata_of(file: &OpenFile) -> Metadata {
         nlink: 1,
         uid: caller::credentials().uid,
         gid: caller::credentials().gid,
-        rdev: 0,
+        rdev: anonymous.rdev,
         size: 0,
         blocks: 0,
         block_size: 4096,
@@ -274,7 +275,7 @@ pub fn ustat(_device: u32, _result: UserPtr<u8>) -> SysResult {
 /// Something whose metadata is to change.
 struct Subject {
     inode: Arc<dyn Inode>,
-    mount: Option<Arc<Mount>>,
+    place: Option<Path>,
 }
 
 impl Subject {
@@ -282,7 +283,7 @@ impl Subject {
         let place = place_at(dirfd, path, flags)?;
         Ok(Self {
             inode: Arc::clone(place.inode()),
-            mount: Some(place.mount),
+            place: Some(place),
         })
     }
 
@@ -292,18 +293,25 @@ impl Subject {
             inode.ok_or(Errno::EPERM.because("this kind of file has no metadata to set"))?;
         Ok(Self {
             inode: Arc::clone(inode),
-            mount: file.path().map(|path| Arc::clone(&path.mount)),
+            place: file.path().cloned(),
         })
     }
 
     fn check_writable(&self) -> Result<()> {
         match self
-            .mount
+            .place
             .as_ref()
-            .is_some_and(|mount| mount.is_read_only())
+            .is_some_and(|place| place.mount.is_read_only())
         {
             true => Err(Errno::EROFS),
             false => Ok(()),
+        }
+    }
+
+    /// Tells inotify(7).
+    fn report(&self) {
+        if let Some(place) = &self.place {
+            inotify::event_at(place, Mask::ATTRIB);
         }
     }
 
@@ -317,6 +325,7 @@ impl Subject {
             mode: Some(mode),
             ..Change::default()
         })?;
+        self.report();
         Ok(0)
     }
 
@@ -324,6 +333,7 @@ impl Subject {
         self.check_writable()?;
         let change = owner_change(&*self.inode, &caller::credentials(), uid, gid)?;
         self.inode.change(&change)?;
+        self.report();
         Ok(0)
     }
 
@@ -332,6 +342,7 @@ impl Subject {
         let change = time_change(&self.inode, &caller::credentials(), times)?;
         if let Some(change) = change {
             self.inode.change(&change)?;
+            self.report();
         }
         Ok(0)
     }

@@ -380,9 +380,9 @@ syscalls! {
     250 keyctl(Int, Hex, Hex, Hex, Hex) => system::keyctl, Refused, "ENOSYS: no key rings";
     251 ioprio_set(Int, Int, Int) => system::ioprio_set, Partial, "checked and forgotten: files in memory have no I/O priority";
     252 ioprio_get(Int, Int) => system::ioprio_get, Partial, "class none: files in memory have no I/O priority";
-    253 inotify_init() => event::inotify_init, Missing, "";
-    254 inotify_add_watch(Fd, Path, Hex) => event::inotify_add_watch, Missing, "";
-    255 inotify_rm_watch(Fd, Int) => event::inotify_rm_watch, Missing, "";
+    253 inotify_init() => event::inotify_init, Full, "";
+    254 inotify_add_watch(Fd, Path, Hex) => event::inotify_add_watch, Partial, "IN_EXCL_UNLINK has no effect; IN_DELETE_SELF comes at the last unlink, not at the last close";
+    255 inotify_rm_watch(Fd, Int) => event::inotify_rm_watch, Full, "";
     256 migrate_pages() => unimplemented, Missing, "";
     257 openat(DirFd, Path, OpenFlags, Mode) => path::openat, Full, "";
     258 mkdirat(DirFd, Path, Mode) => path::mkdirat, Full, "";
@@ -421,7 +421,7 @@ syscalls! {
     291 epoll_create1(Hex) => epoll::epoll_create1, Full, "";
     292 dup3(Fd, Fd, OpenFlags) => fd::dup3, Full, "";
     293 pipe2(Ptr, OpenFlags) => event::pipe2, Full, "";
-    294 inotify_init1(Hex) => event::inotify_init1, Missing, "";
+    294 inotify_init1(Hex) => event::inotify_init1, Full, "";
     295 preadv(Fd, Iovec, Int, Offset, Offset) => file_io::preadv, Full, "";
     296 pwritev(Fd, Iovec, Int, Offset, Offset) => file_io::pwritev, Full, "";
     297 rt_tgsigqueueinfo(Int, Int, Signal, Ptr) => signal::rt_tgsigqueueinfo, Full, "";
@@ -446,7 +446,7 @@ syscalls! {
     316 renameat2(DirFd, Path, DirFd, Path, Hex) => path::renameat2, Partial, "RENAME_WHITEOUT is EINVAL";
     317 seccomp(Int, Hex, Ptr) => system::seccomp, Refused, "EINVAL: no filters inside the image";
     318 getrandom(Ptr, Size, Hex) => system::getrandom, Full, "";
-    319 memfd_create(Str, Hex) => event::memfd_create, Missing, "";
+    319 memfd_create(Str, Hex) => event::memfd_create, Partial, "no huge pages";
     320 kexec_file_load() => unimplemented, Missing, "";
     321 bpf(Int, Ptr, Int) => system::bpf, Refused, "EPERM: as unprivileged in a container";
     322 execveat(DirFd, Path, Ptr, Ptr, Hex) => task::execveat, Refused, "ENOSYS: one program per image";

@@ -21,7 +21,7 @@ use libos_abi::handle::{Handle, HandleKind};
 
 use crate::errno::{Errno, Result};
 use crate::fs::fdtable::FdTable;
-use crate::fs::file::{File, Io, OpenFile, OpenFlags, Written};
+use crate::fs::file::{Anonymous, File, Io, OpenFile, OpenFlags, Written};
 use crate::fs::poll::PollEvents;
 use crate::hypercall;
 use crate::sched::host::HostSource;
@@ -42,6 +42,10 @@ const GATHER: usize = 512;
 const S_IFMT: u32 = 0o170_000;
 /// A regular file: host reads and writes never wait for anybody.
 const S_IFREG: u32 = 0o100_000;
+/// A pipe.
+const S_IFIFO: u32 = 0o010_000;
+/// A socket.
+const S_IFSOCK: u32 = 0o140_000;
 /// `/dev/null`'s device number, 1:3.
 const DEV_NULL: u64 = 0x103;
 
@@ -162,6 +166,25 @@ impl File for Console {
             let input = self.input.as_ref();
             input.is_some_and(|side| ready(side, PollEvents::IN).contains(PollEvents::IN))
         })
+    }
+
+    fn anonymous(&self) -> Anonymous {
+        let Some(handle) = self.handle() else {
+            return Anonymous::default();
+        };
+        let label = match handle.mode & S_IFMT {
+            S_IFIFO => "pipe",
+            S_IFSOCK => "socket",
+            S_IFREG => "/dev/console",
+            _ if handle.rdev == DEV_NULL => "/dev/null",
+            _ => "/dev/tty",
+        };
+        Anonymous {
+            st_mode: handle.mode,
+            ino: handle.ino,
+            label,
+            rdev: handle.rdev,
+        }
     }
 
     fn as_any(&self) -> &dyn Any {

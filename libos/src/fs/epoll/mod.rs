@@ -19,7 +19,7 @@ use alloc::sync::{Arc, Weak};
 use core::any::Any;
 
 use crate::errno::{Errno, Result};
-use crate::fs::file::{File, OpenFile};
+use crate::fs::file::{Anonymous, File, OpenFile};
 use crate::fs::poll::PollEvents;
 use crate::sync::SpinLock;
 use crate::sync::wait::{Observer, WaitQueue};
@@ -292,6 +292,10 @@ impl File for Epoll {
 
     fn wait_queue(&self) -> Option<&WaitQueue> {
         Some(&self.pollers)
+    }
+
+    fn anonymous(&self) -> Anonymous {
+        Anonymous::inode("anon_inode:[eventpoll]")
     }
 
     fn as_any(&self) -> &dyn Any {

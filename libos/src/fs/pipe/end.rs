@@ -7,7 +7,7 @@ use linux_raw_sys::ioctl::FIONREAD;
 
 use crate::errno::{Errno, Result};
 use crate::fs::blocking::Patience;
-use crate::fs::file::{File, Io, OpenFlags, Written};
+use crate::fs::file::{Anonymous, File, Io, OpenFlags, Written};
 use crate::fs::pipe::{Grouping, PIPE_BUF, Pipe};
 use crate::fs::poll::PollEvents;
 use crate::sync::wait::WaitQueue;
@@ -132,6 +132,15 @@ impl File for PipeEnd {
         let count = i32::try_from(self.pipe.len()).unwrap_or(i32::MAX);
         UserPtr::<i32>::new(argument).write(count)?;
         Ok(0)
+    }
+
+    fn anonymous(&self) -> Anonymous {
+        Anonymous {
+            st_mode: 0o010_600,
+            ino: self.pipe.number,
+            label: "pipe",
+            rdev: 0,
+        }
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -19,7 +19,7 @@ use alloc::sync::Arc;
 
 use crate::errno::{Errno, Result};
 use crate::fs::blocking::{self, Patience};
-use crate::fs::file::OpenFile;
+use crate::fs::file::{OpenFile, next_number};
 use crate::fs::poll::PollEvents;
 use crate::sync::SpinLock;
 use crate::sync::wait::WaitQueue;
@@ -47,6 +47,8 @@ enum Grouping {
 
 /// What the ends of a pipe share.
 pub struct Pipe {
+    /// Inode number.
+    number: u64,
     state: SpinLock<State>,
     /// Blocked readers.
     readable: WaitQueue,
@@ -72,6 +74,7 @@ impl Pipe {
     /// A pipe without ends.
     fn new() -> Self {
         Self {
+            number: next_number(),
             state: SpinLock::new(State {
                 ring: Ring::new(DEFAULT_CAPACITY),
                 readers: 0,

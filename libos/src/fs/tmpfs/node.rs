@@ -599,6 +599,7 @@ impl File for Node {
         Anonymous {
             st_mode: self.metadata().st_mode(),
             ino: self.ino,
+            rdev: 0,
             label: "file",
         }
     }

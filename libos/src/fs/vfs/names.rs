@@ -4,6 +4,7 @@ use alloc::sync::Arc;
 
 use crate::errno::{Errno, Result};
 use crate::fs::inode::{FileType, Inode, NewNode, Ownership, RenameMode};
+use crate::fs::inotify::{self, Mask, Subject};
 use crate::fs::vfs::walk::{Position, Walker};
 use crate::fs::vfs::{AccessMode, Dentry, Path, check_access};
 
@@ -34,6 +35,7 @@ pub fn make(
     check_may_change_directory(walker, directory)?;
     let owner = new_owner(walker, directory.inode(), node.file_type(), mode);
     let inode = directory.inode().create(&position.name, node, owner)?;
+    report(directory, &inode, &position.name, Mask::CREATE, 0);
     Ok(directory.dentry.adopt(&position.name, inode))
 }
 
@@ -86,6 +88,7 @@ pub fn unlink(walker: &Walker, position: &Position<'_>) -> Result<()> {
     }
     directory.inode().unlink(&position.name)?;
     directory.dentry.forget(&position.name);
+    report_removal(directory, &victim, &position.name);
     Ok(())
 }
 
@@ -112,6 +115,7 @@ pub fn rmdir(walker: &Walker, position: &Position<'_>) -> Result<()> {
     }
     directory.inode().rmdir(&position.name)?;
     directory.dentry.forget(&position.name);
+    report_removal(directory, &victim, &position.name);
     Ok(())
 }
 
@@ -139,6 +143,8 @@ pub fn link(walker: &Walker, old: &Path, position: &Position<'_>) -> Result<()> 
     directory
         .dentry
         .adopt(&position.name, Arc::clone(old.inode()));
+    report(directory, old.inode(), &position.name, Mask::CREATE, 0);
+    report_self(old.inode(), Mask::ATTRIB);
     Ok(())
 }
 
@@ -203,7 +209,61 @@ pub fn rename(
         RenameMode::Replace => from.dentry.moved(&old.name, &to.dentry, &new.name),
         RenameMode::Exchange => from.dentry.exchanged(&old.name, &to.dentry, &new.name),
     }
+    if inotify::is_watched() {
+        report_move(old, new, &source, victim.as_ref(), mode);
+    }
     Ok(())
+}
+
+/// Reports `mask` of `inode`, whose name in `directory` is `name`.
+fn report(directory: &Path, inode: &Arc<dyn Inode>, name: &[u8], mask: Mask, cookie: u32) {
+    let place = Some((directory.inode(), name));
+    inotify::event(Subject { inode, place }, mask, cookie);
+}
+
+fn report_self(inode: &Arc<dyn Inode>, mask: Mask) {
+    inotify::event(Subject { inode, place: None }, mask, 0);
+}
+
+/// A name is gone, and with the last name the object.
+fn report_removal(directory: &Path, victim: &Path, name: &[u8]) {
+    if !inotify::is_watched() {
+        return;
+    }
+    let inode = victim.inode();
+    report(directory, inode, name, Mask::DELETE, 0);
+    report_end(inode);
+}
+
+fn report_end(inode: &Arc<dyn Inode>) {
+    if !inode.is_directory() {
+        report_self(inode, Mask::ATTRIB);
+    }
+    if inode.is_directory() || inode.metadata().nlink == 0 {
+        report_self(inode, Mask::DELETE_SELF);
+        inotify::forget_inode(inode);
+    }
+}
+
+fn report_move(
+    old: &Position<'_>,
+    new: &Position<'_>,
+    source: &Path,
+    victim: Option<&Path>,
+    mode: RenameMode,
+) {
+    let moves = |from: &Position<'_>, to: &Position<'_>, inode: &Arc<dyn Inode>| {
+        let cookie = inotify::next_cookie();
+        report(&from.directory, inode, &from.name, Mask::MOVED_FROM, cookie);
+        report(&to.directory, inode, &to.name, Mask::MOVED_TO, cookie);
+        report_self(inode, Mask::MOVE_SELF);
+    };
+    moves(old, new, source.inode());
+    match (mode, victim) {
+        (RenameMode::Exchange, Some(victim)) => moves(new, old, victim.inode()),
+        (RenameMode::Replace, Some(victim)) => report_end(victim.inode()),
+        (_, None) => {}
+    }
 }
 
 fn check_slashes(

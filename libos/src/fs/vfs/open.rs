@@ -5,6 +5,7 @@ use alloc::sync::Arc;
 use crate::errno::{Errno, Result};
 use crate::fs::file::{File, OpenFile, OpenFlags};
 use crate::fs::inode::{FileType, Inode, NewNode};
+use crate::fs::inotify::Mask;
 use crate::fs::vfs::names::{self, new_owner};
 use crate::fs::vfs::walk::{Follow, Position, Walker};
 use crate::fs::vfs::{AccessMode, Dentry, MountFlags, Path, check_access};
@@ -199,7 +200,9 @@ fn finish_open(place: Path, how: HowToOpen) -> Result<Arc<OpenFile>> {
     // These act once, at open time; F_GETFL does not show them.
     let once = OpenFlags::CREAT | OpenFlags::EXCL | OpenFlags::NOCTTY | OpenFlags::TRUNC;
     let flags = how.flags.difference(once | OpenFlags::CLOEXEC);
-    Ok(OpenFile::at(file, flags, place))
+    let file = OpenFile::at(file, flags, place);
+    file.report(Mask::OPEN);
+    Ok(file)
 }
 
 /// What a descriptor opened with O_PATH refers to: a place, nothing to read or write.
