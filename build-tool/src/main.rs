@@ -11,6 +11,7 @@
 
 #![deny(unsafe_code)]
 
+mod cargo;
 mod cli;
 mod commands;
 mod config;
@@ -19,7 +20,10 @@ mod error;
 mod files;
 mod image;
 mod libos;
+mod progress;
 mod rootfs;
+mod stamp;
+mod tender;
 
 use std::process::ExitCode;
 

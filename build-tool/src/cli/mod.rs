@@ -2,6 +2,8 @@
 //!
 //! Main type: [`Command`]. [`parse`] prints help and usage errors itself.
 
+use crate::cargo::flags::{Common, Selection, TestSelection};
+use crate::tender::RunOptions;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use libos_abi::manifest::Mode;
 use std::ffi::OsString;
@@ -24,10 +26,91 @@ struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Build a crate's programs, and make an image of each
+    Build(Build),
+    /// Build one program and run its image
+    Run(Run),
+    /// Run a crate's tests as images
+    Test(Test),
+    /// Run a test program as an image (started by cargo)
+    #[command(hide = true)]
+    Runner(Runner),
     /// Make an image from a static ELF program
     Image(Image),
     /// Show what is in an image
     Inspect(Inspect),
+}
+
+/// Options of `build`.
+#[derive(Debug, Args)]
+pub struct Build {
+    #[command(flatten)]
+    pub selection: Selection,
+    #[command(flatten)]
+    pub cargo: Common,
+    #[command(flatten)]
+    pub making: Making,
+}
+
+/// Options of `run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    #[command(flatten)]
+    pub build: Build,
+    #[command(flatten)]
+    pub run: RunOptions,
+    /// Arguments of the program
+    #[arg(last = true)]
+    pub args: Vec<OsString>,
+}
+
+/// Options of `test`.
+#[derive(Debug, Args)]
+pub struct Test {
+    #[command(flatten)]
+    pub selection: Selection,
+    #[command(flatten)]
+    pub tests: TestSelection,
+    #[command(flatten)]
+    pub cargo: Common,
+    #[command(flatten)]
+    pub making: Making,
+    /// Memory limit of each test program [default: 2G, or half of the host's]
+    #[arg(long, value_name = "SIZE")]
+    pub mem: Option<String>,
+    /// Trace system calls to standard error, or to FILE
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub strace: Option<String>,
+    /// Name each unimplemented system call once on standard error
+    #[arg(long)]
+    pub debug: bool,
+    /// Only tests whose names contain this
+    #[arg(value_name = "TESTNAME")]
+    pub name: Option<String>,
+    /// Arguments of the test harness
+    #[arg(last = true)]
+    pub args: Vec<OsString>,
+}
+
+/// Options of `runner`.
+#[derive(Debug, Args)]
+pub struct Runner {
+    /// Where images of test programs are kept
+    #[arg(long)]
+    pub images: PathBuf,
+    #[command(flatten)]
+    pub making: Making,
+    #[arg(long)]
+    pub mem: Option<String>,
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub strace: Option<OsString>,
+    #[arg(long)]
+    pub debug: bool,
+    /// The test program
+    pub program: PathBuf,
+    /// Its arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub args: Vec<OsString>,
 }
 
 /// Options of `image`.
@@ -73,6 +156,16 @@ pub enum ModeName {
     Strict,
     /// Let them trap
     Compat,
+}
+
+impl ModeName {
+    /// As it is typed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Strict => "strict",
+            Self::Compat => "compat",
+        }
+    }
 }
 
 impl From<ModeName> for Mode {

@@ -1,11 +1,8 @@
 //! `cargo libos image`: an image from any static ELF program.
 
+use super::making::{self, Job};
 use crate::cli;
-use crate::config::{self, Config, FileSpec, Settings};
-use crate::files;
-use crate::image::{self, Request};
-use crate::libos::Libos;
-use crate::rootfs::{Owner, Tree};
+use crate::config::{Config, FileSpec, Settings};
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::process::ExitCode;
@@ -15,21 +12,16 @@ use std::process::ExitCode;
 /// # Errors
 /// Something is missing, malformed or cannot become an image.
 pub fn perform(options: &cli::Image) -> Result<ExitCode> {
-    let program = files::read(&options.program)?;
     let settings = settings(options)?;
-    let libos = Libos::load(options.making.libos.as_deref())?;
-    let made = image::make(Request {
-        program: &program,
-        libos: &libos,
+    Job {
+        program: &options.program,
         settings: &settings,
         exe_path: format!("/bin/{}", settings.name),
-        rootfs: root_file_system(&settings.files)?.to_cpio()?,
-    })
-    .with_context(|| format!("{} cannot become an image", options.program.display()))?;
-    for remark in &made.remarks {
-        eprintln!("note: {remark}");
+        tree: making::root_file_system(&settings.files)?,
+        output: &options.output,
+        making: &options.making,
     }
-    files::write(&options.output, &made.file)?;
+    .make()?;
     println!("{}", options.output.display());
     Ok(ExitCode::SUCCESS)
 }
@@ -43,11 +35,7 @@ fn settings(options: &cli::Image) -> Result<Settings> {
         bail!("expected a name without `/`, found {name:?}; give another with --name");
     }
     let mut config = match &options.config {
-        Some(path) => {
-            let text = String::from_utf8(files::read(path)?)
-                .with_context(|| format!("expected UTF-8 text in {}", path.display()))?;
-            config::from_toml(&text, path)?
-        }
+        Some(path) => making::config_file(path)?,
         None => Config::default(),
     };
     config.mode = options.making.mode.map(Into::into).or(config.mode);
@@ -78,23 +66,4 @@ fn root_file(pair: &str) -> Result<FileSpec> {
         target: target.to_owned(),
         mode: None,
     })
-}
-
-/// The tree that `files` describes.
-///
-/// # Errors
-/// A source is missing or unreadable, or a target has no place.
-pub fn root_file_system(files: &[FileSpec]) -> Result<Tree> {
-    let mut tree = Tree::default();
-    for file in files {
-        tree.copy(
-            &file.source,
-            file.target.as_bytes(),
-            Owner::Root,
-            file.permissions()?,
-            &|_| false,
-        )
-        .context("filling the root file system")?;
-    }
-    Ok(tree)
 }

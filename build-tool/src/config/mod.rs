@@ -60,11 +60,6 @@ pub struct DeviceSpec {
 }
 
 impl Config {
-    /// The keys that a configuration may have at its top.
-    pub const KEYS: &[&str] = &[
-        "memory", "args", "env", "cwd", "hostname", "mode", "files", "devices",
-    ];
-
     /// This configuration, with `weaker` for the keys that it leaves out.
     #[must_use]
     pub fn or(self, weaker: Self) -> Self {

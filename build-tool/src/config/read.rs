@@ -127,7 +127,10 @@ mod tests {
     #[test]
     fn the_listed_keys_are_the_valid_ones() {
         let message = refused("zzz = 1");
-        for key in Config::KEYS {
+        let keys = [
+            "memory", "args", "env", "cwd", "hostname", "mode", "files", "devices",
+        ];
+        for key in keys {
             assert!(message.contains(key), "{key}: {message}");
         }
     }

@@ -2,6 +2,7 @@
 
 use super::{Content, Entry, Tree};
 use anyhow::{Context, Result};
+use std::borrow::Cow;
 
 const S_IFDIR: u32 = 0o040_000;
 const S_IFREG: u32 = 0o100_000;
@@ -11,7 +12,7 @@ impl Tree {
     /// The archive; empty for an empty tree.
     ///
     /// # Errors
-    /// A file of 4 GiB or more.
+    /// A file of 4 GiB or more, or one that cannot be read.
     pub fn to_cpio(&self) -> Result<Vec<u8>> {
         let mut archive = Vec::new();
         if self.is_empty() {
@@ -32,10 +33,11 @@ impl Tree {
 }
 
 fn append(archive: &mut Vec<u8>, number: u32, name: &[u8], entry: &Entry) -> Result<()> {
-    let (kind, links, data): (_, _, &[u8]) = match &entry.content {
-        Content::Directory => (S_IFDIR, 2, b""),
-        Content::File(bytes) => (S_IFREG, 1, bytes),
-        Content::Symlink(target) => (S_IFLNK, 1, target),
+    let (kind, links, data): (_, _, Cow<'_, [u8]>) = match &entry.content {
+        Content::Directory => (S_IFDIR, 2, Cow::default()),
+        Content::File(bytes) => (S_IFREG, 1, bytes.into()),
+        Content::HostFile { path, .. } => (S_IFREG, 1, crate::files::read(path)?.into()),
+        Content::Symlink(target) => (S_IFLNK, 1, target.into()),
     };
     let len = u32::try_from(data.len())
         .context("expected a file below 4 GiB, the most that cpio can hold")?;
@@ -50,7 +52,7 @@ fn append(archive: &mut Vec<u8>, number: u32, name: &[u8], entry: &Entry) -> Res
         entry.mtime,
         len,
     ]);
-    record(archive, fields, name, data);
+    record(archive, fields, name, &data);
     Ok(())
 }
 

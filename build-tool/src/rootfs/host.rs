@@ -106,9 +106,16 @@ fn entry(path: &Path, metadata: &Metadata, owner: Owner) -> Result<Option<Entry>
             .with_context(|| format!("could not read the link {}", path.display()))?;
         Content::Symlink(link.as_os_str().as_bytes().to_vec())
     } else if metadata.is_file() {
-        Content::File(
-            std::fs::read(path).with_context(|| format!("could not read {}", path.display()))?,
-        )
+        Content::HostFile {
+            path: path.to_owned(),
+            version: format!(
+                "{} {} {}.{}",
+                metadata.ino(),
+                metadata.len(),
+                metadata.ctime(),
+                metadata.ctime_nsec()
+            ),
+        }
     } else {
         return Ok(None);
     };

@@ -8,6 +8,7 @@ mod host;
 
 use anyhow::{Result, bail};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 pub use host::Owner;
 
@@ -17,7 +18,18 @@ pub enum Content {
     /// A directory.
     Directory,
     /// A regular file.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "so far all files come from the host")
+    )]
     File(Vec<u8>),
+    /// A regular file of the host, read when the tree is written.
+    HostFile {
+        /// Where it is.
+        path: PathBuf,
+        /// Tells its versions apart: inode, length and time of change.
+        version: String,
+    },
     /// A symbolic link to this target.
     Symlink(Vec<u8>),
 }
@@ -84,6 +96,24 @@ impl Tree {
         }
         self.entries.insert(relative.to_vec(), entry);
         Ok(())
+    }
+
+    /// Puts a directory with the usual permissions at the absolute `path`, unless there is one.
+    ///
+    /// # Errors
+    /// As [`Tree::insert`].
+    pub fn directory(&mut self, path: &[u8]) -> Result<()> {
+        if self.entries.contains_key(plain(path)?) {
+            return self.require_directory(plain(path)?);
+        }
+        self.insert(path, Entry::directory())
+    }
+
+    /// Tells `sink` everything on which the archive depends.
+    pub fn describe(&self, sink: &mut impl FnMut(String)) {
+        for (path, entry) in &self.entries {
+            sink(format!("{path:?} {entry:?}"));
+        }
     }
 
     fn require_directory(&mut self, path: &[u8]) -> Result<()> {
