@@ -342,6 +342,9 @@ pub fn sendfile(output: i32, input: i32, offset: UserPtr<i64>, count: usize) -> 
     if !output.flags().writable() || !input.flags().readable() {
         return Err(Errno::EBADF);
     }
+    if !offset.is_null() && !input.file().is_seekable() {
+        return Err(Errno::ESPIPE);
+    }
     let is_regular = input
         .inode()
         .is_some_and(|inode| inode.file_type() == FileType::Regular);

@@ -37,6 +37,10 @@ pub fn clone(
     nonnegative(task::clone::spawn(&request)?)
 }
 
+/// Flags that clone3 knows: those of clone but the signal and CLONE_DETACHED, CLONE_NEWTIME (in the signal's
+/// place), CLONE_CLEAR_SIGHAND and CLONE_INTO_CGROUP.
+const CLONE3_FLAGS: u64 = (0xffff_ffff & !EXIT_SIGNAL & !0x40_0000) | 0x80 | 0x3_0000_0000;
+
 /// See clone3(2).
 pub fn clone3(arguments: UserPtr<CloneArgs>, size: usize) -> SysResult {
     const FIRST_VERSION: usize = size_of::<CloneArgs>();
@@ -53,7 +57,13 @@ pub fn clone3(arguments: UserPtr<CloneArgs>, size: usize) -> SysResult {
     if rest.iter().any(|&byte| byte != 0) {
         return Err(Errno::EINVAL.because("set_tid and cgroup are not supported"));
     }
-    if known.exit_signal & !EXIT_SIGNAL != 0 || (known.stack == 0) != (known.stack_size == 0) {
+    // As clone3_args_valid in kernel/fork.c: a thread tells nobody of its end by a signal.
+    let flags = CloneFlags::from_bits_retain(known.flags);
+    if known.exit_signal & !EXIT_SIGNAL != 0
+        || known.flags & !CLONE3_FLAGS != 0
+        || flags.contains(CloneFlags::THREAD) && known.exit_signal != 0
+        || (known.stack == 0) != (known.stack_size == 0)
+    {
         return Err(Errno::EINVAL);
     }
     let stack = known
@@ -66,7 +76,7 @@ pub fn clone3(arguments: UserPtr<CloneArgs>, size: usize) -> SysResult {
             .map_err(|_| Errno::EFAULT)
     };
     let request = Request {
-        flags: CloneFlags::from_bits_retain(known.flags),
+        flags,
         stack,
         tls: known.tls,
         parent_tid: pointer(known.parent_tid)?,

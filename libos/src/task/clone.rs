@@ -26,6 +26,8 @@ bitflags::bitflags! {
         const VFORK = 0x4000;
         /// A thread of the same process.
         const THREAD = 0x1_0000;
+        /// A mount namespace of its own.
+        const NEWNS = 0x2_0000;
         /// Share System V semaphore undo values.
         const SYSVSEM = 0x4_0000;
         /// Set the TLS base.
@@ -36,6 +38,8 @@ bitflags::bitflags! {
         const CHILD_CLEARTID = 0x20_0000;
         /// Store the id in the child's memory.
         const CHILD_SETTID = 0x100_0000;
+        /// A user namespace of its own.
+        const NEWUSER = 0x1000_0000;
         /// Bits without a name here.
         const _ = !0;
     }
@@ -95,6 +99,8 @@ unsafe impl Plain for CloneArgs {}
 pub fn check_flags(flags: CloneFlags) -> Result<()> {
     if flags.contains(CloneFlags::THREAD) && !flags.contains(CloneFlags::SIGHAND)
         || flags.contains(CloneFlags::SIGHAND) && !flags.contains(CloneFlags::VM)
+        || flags.contains(CloneFlags::FS)
+            && flags.intersects(CloneFlags::NEWNS | CloneFlags::NEWUSER)
     {
         return Err(Errno::EINVAL);
     }
@@ -193,5 +199,9 @@ mod tests {
             Err(Errno::ENOSYS)
         );
         assert_eq!(check_flags(THREAD_NEEDS), Err(Errno::EINVAL));
+        assert_eq!(
+            check_flags(CloneFlags::FS | CloneFlags::NEWNS),
+            Err(Errno::EINVAL)
+        );
     }
 }

@@ -2,6 +2,7 @@
 #include "check.h"
 
 static pthread_mutex_t lock;
+static volatile int held;
 
 static void *die_holding(void *unused) {
     CHECK_EQ(pthread_mutex_lock(&lock), 0);
@@ -17,7 +18,8 @@ static void *wait_for_it(void *unused) {
 
 static void *hold_then_die(void *unused) {
     CHECK_EQ(pthread_mutex_lock(&lock), 0);
-    sleep_ms(30);
+    held = 1;
+    sleep_ms(50);
     return unused;
 }
 
@@ -32,7 +34,8 @@ int main(void) {
     CHECK_EQ(pthread_mutex_unlock(&lock), 0);
     /* A waiter that already sleeps is woken by the owner's end. */
     pthread_t holder = start_thread(hold_then_die, NULL);
-    sleep_ms(10);
+    while (!held)
+        sleep_ms(1);
     pthread_t waiter = start_thread(wait_for_it, NULL);
     pthread_join(holder, NULL);
     pthread_join(waiter, NULL);
