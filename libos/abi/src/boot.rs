@@ -9,6 +9,9 @@ use crate::handle::Handle;
 /// First field of [`BootInfo`]: `"libOSbt\x01"` read as little endian.
 pub const BOOT_MAGIC: u64 = u64::from_le_bytes(*b"libOSbt\x01");
 
+/// The least length of [`BootInfo::memory`], in bytes of address space: the libOS divides it into regions.
+pub const LEAST_MEMORY: u64 = 1 << 30;
+
 /// A run of memory: first address and length in bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,7 +4,8 @@ use crate::mm::extent::{Extent, page_floor};
 use crate::mm::kernel_stack::KERNEL_STACK_SIZE;
 
 /// The least region that can be divided, in bytes.
-pub const LEAST: usize = 1 << 30;
+#[expect(clippy::cast_possible_truncation, reason = "1 GiB fits into a word")]
+pub const LEAST: usize = libos_abi::boot::LEAST_MEMORY as usize;
 
 /// Most addresses for libOS stacks: 65,536 threads.
 const MOST_KERNEL_STACKS: usize = (1 << 16) * KERNEL_STACK_SIZE;

@@ -6,7 +6,7 @@
 use super::region;
 use crate::error::Error;
 use crate::image::{Image, PAGE};
-use libos_abi::boot::Span;
+use libos_abi::boot::{LEAST_MEMORY, Span};
 use rustix::mm::ProtFlags;
 
 /// Length that is tried first, in bytes.
@@ -38,18 +38,24 @@ pub fn limit(image: &Image, asked: Option<u64>, host: u64) -> Result<u64, Error>
     })
 }
 
-/// Reserves as much as the host admits, at least `limit` bytes.
+/// Reserves as much as the host admits, at least `limit` bytes and what the libOS needs to divide.
 ///
 /// # Errors
 /// [`Error::System`] if not even that is admitted.
 pub fn reserve(limit: u64) -> Result<Span, Error> {
+    let least = limit.max(LEAST_MEMORY);
     let mut len = WANTED;
     loop {
         match region::anywhere(len, ProtFlags::READ | ProtFlags::WRITE) {
             Ok(span) => return Ok(span),
-            Err(rustix::io::Errno::NOMEM) if len / 2 >= limit => len /= 2,
-            Err(rustix::io::Errno::NOMEM) if len > limit => len = limit,
-            Err(source) => return Err(region::failed("mmap(2) of the memory limit", source)),
+            Err(rustix::io::Errno::NOMEM) if len / 2 >= least => len /= 2,
+            Err(rustix::io::Errno::NOMEM) if len > least => len = least,
+            Err(source) => {
+                return Err(region::failed(
+                    "mmap(2) of the memory limit, or at least 1 GiB of addresses,",
+                    source,
+                ));
+            }
         }
     }
 }

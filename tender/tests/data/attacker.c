@@ -174,6 +174,8 @@ __attribute__((noinline, used)) static void say_boot(const struct boot *boot) {
     line("size_in_c", sizeof *boot);
     line("ignored_signals", boot->ignored_signals);
     line("terminal", boot->terminal.present);
+    line("rows", boot->terminal.window[0]);
+    line("columns", boot->terminal.window[1]);
     line("options", boot->options);
     line("bias", boot->image_bias);
     line("on_boot_stack", stack > boot->boot_stack[0] && stack <= boot->boot_stack[0] + boot->boot_stack[1]);

@@ -4,6 +4,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
 
+use libos_abi::handle::HandleKind;
+
 use crate::errno::{Errno, Result};
 use crate::fs::procfs::boot;
 use crate::fs::pseudo::{Item, Row, table, text};
@@ -14,10 +16,23 @@ use crate::time::Instant;
 
 const NS: u64 = 1_000_000_000;
 
-/// The host's first processor block: the program has one CPU.
+/// The host's first processor block: the program has one CPU. Read from the host when it is asked for.
 pub fn cpuinfo(_: Tid) -> Vec<u8> {
-    // SAFETY: the tender's text stays mapped and unchanged.
-    boot().map_or_else(Vec::new, |boot| unsafe { boot.cpuinfo.as_slice() }.to_vec())
+    let Some(boot) = boot() else {
+        return Vec::new();
+    };
+    // SAFETY: the tender's array stays mapped and unchanged.
+    let mut handles = unsafe { boot.handles.as_slice() }.iter();
+    let Some(handle) = handles.find(|handle| handle.kind == HandleKind::CpuInfo) else {
+        return Vec::new();
+    };
+    let mut text = alloc::vec![0; 8192];
+    let read = crate::hypercall::pread(handle, text.as_mut_ptr(), text.len(), 0);
+    text.truncate(read.unwrap_or(0));
+    if let Some(end) = text.windows(2).position(|pair| pair == b"\n\n") {
+        text.truncate(end + 2);
+    }
+    text
 }
 
 pub fn filesystems(_: Tid) -> Vec<u8> {
