@@ -6,7 +6,7 @@
 use alloc::collections::VecDeque;
 
 use crate::errno::{Errno, Result};
-use crate::signal::info::{SI_USER, SigInfo};
+use crate::signal::info::{SI_TIMER, SI_USER, SigInfo};
 use crate::signal::set::{FIRST_REAL_TIME, SignalSet};
 
 /// The pending signals of a thread, or of a process.
@@ -31,16 +31,19 @@ impl Pending {
     }
 
     /// Adds a signal. `limit` is RLIMIT_SIGPENDING. A standard signal that is pending already is
-    /// dropped; beyond the limit it becomes pending without its details.
+    /// dropped; beyond the limit it becomes pending without its details. A timer's signal always
+    /// queues: there is one for each timer at most, and the timer waits for it to be taken.
     ///
     /// # Errors
     /// EAGAIN for a real-time signal with a value beyond the limit.
     pub fn add(&mut self, info: SigInfo, limit: u64) -> Result<()> {
         let is_real_time = info.signo >= FIRST_REAL_TIME;
-        if !is_real_time && self.set.contains(info.signo) {
+        let from_timer = info.code == SI_TIMER;
+        if !is_real_time && !from_timer && self.set.contains(info.signo) {
             return Ok(());
         }
-        let room = (self.queue.len() as u64) < limit && self.queue.try_reserve(1).is_ok();
+        let admitted = from_timer || (self.queue.len() as u64) < limit;
+        let room = admitted && self.queue.try_reserve(1).is_ok();
         if room || !is_real_time {
             self.queue.push_back(info);
         } else if info.code != SI_USER {

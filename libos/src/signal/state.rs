@@ -9,7 +9,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use crate::errno::Result;
 use crate::signal::action::{Action, Actions};
 use crate::signal::altstack::AltStack;
-use crate::signal::info::SigInfo;
+use crate::signal::info::{SI_TIMER, SigInfo};
 use crate::signal::queue::Pending;
 use crate::signal::set::SignalSet;
 use crate::signal::ucontext::FaultRegisters;
@@ -156,7 +156,11 @@ pub fn pending_for_current() -> bool {
 pub fn take_pending(set: SignalSet) -> Option<SigInfo> {
     task::with_current(|thread| {
         let own = thread.signals.inbox.take(set);
-        own.or_else(|| thread.process().signals.inbox.take(set))
+        let info = own.or_else(|| thread.process().signals.inbox.take(set))?;
+        if info.code == SI_TIMER {
+            return Some(thread.process().posix_timers.signal_taken(info));
+        }
+        Some(info)
     })
 }
 

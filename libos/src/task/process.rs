@@ -12,6 +12,8 @@ use crate::syscall::prctl::Oddments;
 use crate::task::identity::Identity;
 use crate::task::limits::Limits;
 use crate::task::{Thread, Tid};
+use crate::time::itimer::IntervalTimers;
+use crate::time::posix_timer::PosixTimers;
 
 /// A process.
 pub struct Process {
@@ -31,6 +33,10 @@ pub struct Process {
     pub identity: Identity,
     /// Resource limits.
     pub limits: Limits,
+    /// Timers of setitimer(2).
+    pub interval_timers: IntervalTimers,
+    /// Timers of timer_create(2).
+    pub posix_timers: PosixTimers,
     /// What prctl(2) keeps.
     pub oddments: Oddments,
 }
@@ -48,6 +54,8 @@ impl Process {
             signals: ProcessSignals::default(),
             identity: Identity::default(),
             limits: Limits::default(),
+            interval_timers: IntervalTimers::default(),
+            posix_timers: PosixTimers::default(),
             oddments: Oddments::default(),
         })
     }

@@ -4,8 +4,13 @@
 //! kinds (sleeps, POSIX timers, timerfd) stand in one [`timer`] queue, which tells the idle loop
 //! how long it may sleep.
 
+pub mod alarm;
 pub mod clock;
+pub mod cpu_timers;
 pub mod cycles;
+pub mod itimer;
+pub mod posix_timer;
+pub mod schedule;
 pub mod sleep;
 pub mod timer;
 
@@ -53,9 +58,13 @@ pub fn realtime_ns() -> u64 {
 }
 
 /// A preemption tick: CPU-time timers look at their clocks.
-pub fn tick() {}
+pub fn tick() {
+    if cpu_timers::any() {
+        cpu_timers::check();
+    }
+}
 
 /// Whether CPU-time timers want ticks even while nobody else could run.
 pub fn tick_wanted() -> bool {
-    false
+    cpu_timers::any()
 }
