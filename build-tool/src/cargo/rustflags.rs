@@ -3,15 +3,16 @@
 //! The flag is added where cargo takes the user's own flags from, since cargo reads one place only. With
 //! `--target` on the command line, none of them reaches build scripts and procedural macros.
 
-use super::TARGET;
 use super::settings::Settings;
 use anyhow::Result;
 use std::ffi::OsString;
 use std::process::Command;
-use toml::Value;
 
 /// What makes a static program.
 const STATIC: [&str; 2] = ["-C", "target-feature=+crt-static"];
+
+/// Between flags in cargo's encoded variables.
+const SEPARATOR: &str = "\x1f";
 
 /// Whose flags.
 #[derive(Clone, Copy)]
@@ -39,16 +40,12 @@ pub fn link_statically(command: &mut Command, tool: Tool, settings: &Settings) -
     let variable = tool.key().to_uppercase();
     let encoded = format!("CARGO_ENCODED_{variable}");
     if let Some(flags) = std::env::var_os(&encoded) {
-        command.env(encoded, joined(flags, "\x1f"));
+        command.env(encoded, joined(flags, SEPARATOR));
     } else if let Some(flags) = std::env::var_os(&variable) {
         command.env(variable, joined(flags, " "));
     } else {
-        let flags = settings.build_flags_lost(tool.key())?;
-        let flags = flags.into_iter().chain(STATIC.map(Into::into));
-        let list = Value::Array(flags.map(Value::String).collect());
-        command
-            .arg("--config")
-            .arg(format!("target.{TARGET}.{}={list}", tool.key()));
+        let flags = settings.flags(tool.key())?.join(SEPARATOR);
+        command.env(encoded, joined(flags.into(), SEPARATOR));
     }
     Ok(())
 }
@@ -71,7 +68,7 @@ mod tests {
     fn the_flag_comes_behind_the_user_s() {
         assert_eq!(joined("-g".into(), " "), "-g -C target-feature=+crt-static");
         assert_eq!(
-            joined("".into(), "\x1f"),
+            joined("".into(), SEPARATOR),
             "-C\x1ftarget-feature=+crt-static"
         );
     }

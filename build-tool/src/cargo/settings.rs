@@ -1,17 +1,22 @@
-//! The user's cargo configuration, read for the flags that would be lost otherwise.
+//! The user's cargo configuration, read for the compiler flags in it.
 //!
 //! Cargo takes flags for the compiler from exactly one of: the environment, `target.*` tables, the `build`
-//! table. Naming a flag in a `target` table, as this tool does, would thus silence the `build` table; so
-//! [`Settings::build_flags_lost`] says what that one holds. Files are found as cargo finds them: from the
-//! current directory upwards, then cargo's home; `--config` is stronger than all of them.
+//! table. This tool must add one flag without silencing the others, so [`Settings::flags`] says what cargo
+//! would have used. (Naming the flag with `--config` is no way: cargo refuses to join a list with the
+//! string that the user may have written.) Files are found as cargo finds them: from the current directory
+//! upwards, then cargo's home; `--config` is stronger than all of them.
 
 use super::TARGET;
 use crate::files;
 use anyhow::{Context, Result};
 use cargo_platform::{Cfg, Platform};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use toml::{Table, Value};
+
+/// Enough configuration files for anybody; an end to files that include themselves.
+const MOST_FILES: usize = 64;
 
 /// All configurations that apply, the weakest first.
 pub struct Settings {
@@ -26,61 +31,77 @@ impl Settings {
     pub fn read(directory: &Path, overrides: &[String]) -> Result<Self> {
         let mut tables = Vec::new();
         for path in files(directory) {
-            tables.push(table(&path)?);
+            read_with_included(&path, &mut tables)?;
         }
         for text in overrides {
-            tables.push(override_table(text)?);
+            let path = Path::new(text);
+            if path.is_file() {
+                read_with_included(path, &mut tables)?;
+                continue;
+            }
+            let table = text.parse();
+            tables.push(table.with_context(|| {
+                format!("--config: expected KEY=VALUE or a file, found {text:?}")
+            })?);
         }
         Ok(Self { tables })
     }
 
-    /// The `build` table's list `key` (`rustflags` or `rustdocflags`), if no `target` table has one that
-    /// applies: it would come to nothing beside a flag in a `target` table.
+    /// The flags of list `key` (`rustflags` or `rustdocflags`) that cargo would use for the target: those
+    /// of all `target` tables that apply or, if there are none, those of the `build` table.
     ///
     /// # Errors
     /// rustc does not say which `cfg` hold.
-    pub fn build_flags_lost(&self, key: &str) -> Result<Vec<String>> {
-        let upper = key.to_uppercase();
-        let target_variable = format!(
-            "CARGO_TARGET_{}_{upper}",
-            TARGET.to_uppercase().replace('-', "_")
-        );
-        if std::env::var_os(target_variable).is_some() || self.has_target_flags(key)? {
-            return Ok(Vec::new());
+    pub fn flags(&self, key: &str) -> Result<Vec<String>> {
+        let mut flags = self.target_flags(key, |platform| matches!(platform, Platform::Name(_)))?;
+        flags.extend(variable(&format!("CARGO_TARGET_{TARGET}_{key}")));
+        flags.extend(self.target_flags(key, |platform| matches!(platform, Platform::Cfg(_)))?);
+        if flags.is_empty() {
+            flags.extend(self.lists(|table| table.get("build")?.get(key)));
+            flags.extend(variable(&format!("CARGO_BUILD_{key}")));
         }
-        let lists = self
-            .tables
-            .iter()
-            .filter_map(|table| table.get("build")?.get(key));
-        let mut flags: Vec<String> = lists.flat_map(list).collect();
-        let variable = std::env::var(format!("CARGO_BUILD_{upper}")).unwrap_or_default();
-        flags.extend(variable.split_whitespace().map(Into::into));
         Ok(flags)
     }
 
-    fn has_target_flags(&self, key: &str) -> Result<bool> {
-        let targets = self
-            .tables
-            .iter()
-            .filter_map(|table| table.get("target")?.as_table());
-        let names = targets
-            .flatten()
-            .filter(|(_, table)| table.get(key).is_some())
-            .map(|(name, _)| name);
+    /// What the tables hold for platforms of one `kind` that match the target.
+    fn target_flags(&self, key: &str, kind: fn(&Platform) -> bool) -> Result<Vec<String>> {
+        let mut flags = Vec::new();
         let mut cfgs = None;
-        for name in names {
-            let Ok(platform) = Platform::from_str(name) else {
+        for name in self.target_names() {
+            let lists = self.lists(|table| table.get("target")?.get(name)?.get(key));
+            let platform = Platform::from_str(name).ok().filter(kind);
+            let Some(platform) = platform.filter(|_| !lists.is_empty()) else {
                 continue;
             };
             if matches!(platform, Platform::Cfg(_)) && cfgs.is_none() {
                 cfgs = Some(target_cfgs()?);
             }
             if platform.matches(TARGET, cfgs.as_deref().unwrap_or_default()) {
-                return Ok(true);
+                flags.extend(lists);
             }
         }
-        Ok(false)
+        Ok(flags)
     }
+
+    fn target_names(&self) -> BTreeSet<&str> {
+        let targets = self
+            .tables
+            .iter()
+            .filter_map(|table| table.get("target")?.as_table());
+        targets.flat_map(Table::keys).map(String::as_str).collect()
+    }
+
+    /// The lists that `find` finds in the tables, joined, the weakest first, as cargo does.
+    fn lists<'a>(&'a self, find: impl Fn(&'a Table) -> Option<&'a Value>) -> Vec<String> {
+        self.tables.iter().filter_map(find).flat_map(list).collect()
+    }
+}
+
+/// The flags in a variable of the environment, named as cargo names it for a key.
+fn variable(key: &str) -> Vec<String> {
+    let name = key.to_uppercase().replace('-', "_");
+    let value = std::env::var(name).unwrap_or_default();
+    value.split_whitespace().map(Into::into).collect()
 }
 
 /// Flags are a list, or one string with spaces between them.
@@ -122,20 +143,31 @@ fn cargo_home() -> Option<PathBuf> {
         .or_else(home)
 }
 
-fn table(path: &Path) -> Result<Table> {
+/// The configuration in `path`, behind those that it includes, which are weaker.
+fn read_with_included(path: &Path, tables: &mut Vec<Table>) -> Result<()> {
     let text = String::from_utf8(files::read(path)?)
         .with_context(|| format!("expected UTF-8 in {}", path.display()))?;
-    text.parse()
-        .with_context(|| format!("reading cargo's configuration {}", path.display()))
+    let table: Table = text
+        .parse()
+        .with_context(|| format!("reading cargo's configuration {}", path.display()))?;
+    for included in table.get("include").map(included).unwrap_or_default() {
+        let included = path.with_file_name(included);
+        // Cargo itself says what is wrong with a missing file, or one that includes itself.
+        if included.is_file() && tables.len() < MOST_FILES {
+            read_with_included(&included, tables)?;
+        }
+    }
+    tables.push(table);
+    Ok(())
 }
 
-fn override_table(text: &str) -> Result<Table> {
-    let path = Path::new(text);
-    if path.is_file() {
-        return table(path);
+/// `include` is a path, or a list of paths or of tables with a path.
+fn included(value: &Value) -> Vec<String> {
+    let path = |value: &Value| value.get("path").unwrap_or(value).as_str().map(Into::into);
+    match value {
+        Value::Array(items) => items.iter().filter_map(path).collect(),
+        other => path(other).into_iter().collect(),
     }
-    text.parse()
-        .with_context(|| format!("--config: expected KEY=VALUE or a file, found {text:?}"))
 }
 
 fn target_cfgs() -> Result<Vec<Cfg>> {
@@ -155,48 +187,58 @@ fn target_cfgs() -> Result<Vec<Cfg>> {
 mod tests {
     use super::*;
 
-    fn lost(configs: &[&str]) -> Vec<String> {
+    fn flags(configs: &[&str]) -> Vec<String> {
         let tables = configs
             .iter()
             .map(|text| text.parse().expect("TOML"))
             .collect();
         Settings { tables }
-            .build_flags_lost("rustflags")
-            .expect("no cfg")
+            .flags("rustflags")
+            .expect("rustc answers")
     }
 
     #[test]
-    fn flags_of_the_build_table_would_be_lost() {
+    fn lists_and_strings_are_joined_the_weakest_first() {
         let home = "build.rustflags = \"-C opt-level=1\"";
         let project = "[build]\nrustflags = [\"--cfg\", \"a b\"]";
         assert_eq!(
-            lost(&[home, project]),
+            flags(&[home, project]),
             ["-C", "opt-level=1", "--cfg", "a b"]
         );
+        assert!(flags(&[]).is_empty());
     }
 
     #[test]
-    fn beside_flags_for_the_target_they_never_counted() {
+    fn flags_for_the_target_silence_those_of_the_build_table() {
         let build = "build.rustflags = [\"-Cx\"]";
-        assert!(
-            lost(&[
-                build,
-                "[target.x86_64-unknown-linux-gnu]\nrustflags = [\"-Cy\"]"
-            ])
-            .is_empty()
+        let with =
+            |target: &str| flags(&[build, &format!("[target.{target}]\nrustflags = [\"-Cy\"]")]);
+        assert_eq!(with("x86_64-unknown-linux-gnu"), ["-Cy"]);
+        assert_eq!(with("'cfg(unix)'"), ["-Cy"]);
+        assert_eq!(with("'cfg(windows)'"), ["-Cx"]);
+        assert_eq!(with("aarch64-unknown-linux-gnu"), ["-Cx"]);
+    }
+
+    #[test]
+    fn included_files_are_weaker_than_the_one_that_names_them() {
+        let root = tempfile::tempdir().expect("a temporary directory");
+        let write = |name: &str, text: &str| {
+            let path = root.path().join(name);
+            std::fs::write(&path, text).expect("writable");
+            path
+        };
+        write(
+            "more.toml",
+            "include = \"config.toml\"\nbuild.rustflags = [\"-Ca\"]",
         );
-        assert!(lost(&[build, "[target.'cfg(unix)']\nrustflags = [\"-Cy\"]"]).is_empty());
-        assert_eq!(
-            lost(&[build, "[target.'cfg(windows)']\nrustflags = [\"-Cy\"]"]),
-            ["-Cx"]
+        let file = write(
+            "config.toml",
+            "include = [{ path = \"more.toml\" }]\nbuild.rustflags = [\"-Cb\"]",
         );
-        assert_eq!(
-            lost(&[
-                build,
-                "[target.aarch64-unknown-linux-gnu]\nrustflags = [\"-Cy\"]"
-            ]),
-            ["-Cx"]
-        );
+        let mut tables = Vec::new();
+        read_with_included(&file, &mut tables).expect("TOML, and an end");
+        let last = tables.last().expect("at least one");
+        assert_eq!(last["build"]["rustflags"][0].as_str(), Some("-Cb"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::cargo::{self, TARGET, metadata};
 use crate::cli;
 use anyhow::{Context, Result};
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use toml::Value;
 
 /// Runs the tests; the exit status is cargo's.
@@ -30,15 +30,7 @@ pub fn perform(options: &cli::Test) -> Result<ExitCode> {
         .args(options.cargo.to_args());
     rustflags::link_statically(&mut cargo, Tool::Rustc, &settings)?;
     rustflags::link_statically(&mut cargo, Tool::Rustdoc, &settings)?;
-    cargo.arg("--config").arg(format!(
-        "target.{TARGET}.runner={}",
-        runner(&images, options)?
-    ));
-    // The variable would be weaker than --config, but cargo would still complain about a bad value in it.
-    cargo.env_remove(format!(
-        "CARGO_TARGET_{}_RUNNER",
-        TARGET.to_uppercase().replace('-', "_")
-    ));
+    use_runner(&mut cargo, runner(&images, options)?);
     cargo.args(&options.name).arg("--").args(&options.args);
     let status = cargo
         .status()
@@ -46,8 +38,27 @@ pub fn perform(options: &cli::Test) -> Result<ExitCode> {
     Ok(exit_code(status))
 }
 
-/// This program as cargo's runner, as a TOML array.
-fn runner(images: &Path, options: &cli::Test) -> Result<Value> {
+/// Names the runner to cargo.
+fn use_runner(cargo: &mut Command, words: Vec<String>) {
+    let variable = format!(
+        "CARGO_TARGET_{}_RUNNER",
+        TARGET.to_uppercase().replace('-', "_")
+    );
+    if words.iter().all(|word| !word.contains(char::is_whitespace)) {
+        cargo.env(variable, words.join(" "));
+        return;
+    }
+    // Cargo splits the variable at spaces. A list on the command line keeps them, but cannot stand beside
+    // a runner that the user's configuration names as a string.
+    let list = Value::Array(words.into_iter().map(Value::String).collect());
+    cargo.env_remove(variable);
+    cargo
+        .arg("--config")
+        .arg(format!("target.{TARGET}.runner={list}"));
+}
+
+/// This program as cargo's runner: command and arguments.
+fn runner(images: &Path, options: &cli::Test) -> Result<Vec<String>> {
     let own = std::env::current_exe().context("finding this program's own file")?;
     let mut words = vec![
         text(&own)?,
@@ -72,7 +83,7 @@ fn runner(images: &Path, options: &cli::Test) -> Result<Value> {
     if options.debug {
         words.push("--debug".into());
     }
-    Ok(Value::Array(words.into_iter().map(Value::String).collect()))
+    Ok(words)
 }
 
 fn text(path: &Path) -> Result<String> {
