@@ -29,6 +29,7 @@ pub mod poll;
 pub mod procfs;
 pub mod pseudo;
 pub mod root;
+pub mod signalfd;
 pub mod sysfs;
 pub mod timerfd;
 pub mod tmpfs;

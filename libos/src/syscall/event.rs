@@ -16,9 +16,11 @@ use crate::fs::file::{File, OpenFile, OpenFlags};
 use crate::fs::inotify::{Inotify, Mask};
 use crate::fs::memfd::{self, Sealing};
 use crate::fs::pipe;
+use crate::fs::signalfd::SignalFd;
 use crate::fs::timerfd::{Setting, TimerFd};
 use crate::fs::vfs::walk::Follow;
 use crate::fs::vfs::{AccessMode, PATH_MAX, check_access};
+use crate::signal::set::SignalSet;
 use crate::task;
 use crate::time::Instant;
 use crate::user::{Plain, Timespec, UserPtr};
@@ -207,13 +209,26 @@ pub(super) fn open_file(fd: i32) -> Result<Arc<OpenFile>> {
 }
 
 /// See signalfd(2).
-pub fn signalfd(_0: i32, _1: UserPtr<u64>, _2: usize) -> SysResult {
-    Err(Errno::ENOSYS)
+pub fn signalfd(fd: i32, mask: UserPtr<u64>, mask_size: usize) -> SysResult {
+    signalfd4(fd, mask, mask_size, 0)
 }
 
 /// See signalfd4(2).
-pub fn signalfd4(_0: i32, _1: UserPtr<u64>, _2: usize, _3: u64) -> SysResult {
-    Err(Errno::ENOSYS)
+pub fn signalfd4(fd: i32, mask: UserPtr<u64>, mask_size: usize, flags: u32) -> SysResult {
+    if mask_size != size_of::<u64>() {
+        return Err(Errno::EINVAL);
+    }
+    let wanted = SignalSet::from_bits(mask.read()?);
+    let flags = creation_flags(flags, 0)?;
+    if fd == -1 {
+        let file = SignalFd::new(wanted);
+        return descriptor(open_descriptor(file, flags | OpenFlags::RDWR));
+    }
+    let file = open_file(fd)?;
+    file.downcast::<SignalFd>()
+        .ok_or(Errno::EINVAL)?
+        .set(wanted);
+    descriptor(Ok(fd))
 }
 
 /// Longest name of memfd_create(2) in bytes, without `memfd:` before it.

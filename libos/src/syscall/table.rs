@@ -409,14 +409,14 @@ syscalls! {
     279 move_pages() => unimplemented, Missing, "";
     280 utimensat(DirFd, Path, Ptr, Hex) => metadata::utimensat, Full, "";
     281 epoll_pwait(Fd, Ptr, Int, Int, Sigset, Size) => epoll::epoll_pwait, Full, "";
-    282 signalfd(Fd, Sigset, Size) => event::signalfd, Missing, "";
+    282 signalfd(Fd, Sigset, Size) => event::signalfd, Full, "";
     283 timerfd_create(Clock, Hex) => event::timerfd_create, Full, "";
     284 eventfd(Int) => event::eventfd, Full, "";
     285 fallocate(Fd, Hex, Offset, Offset) => file_io::fallocate, Partial, "ranges do not collapse or insert, as on tmpfs (EOPNOTSUPP)";
     286 timerfd_settime(Fd, Hex, Ptr, Ptr) => event::timerfd_settime, Full, "";
     287 timerfd_gettime(Fd, Ptr) => event::timerfd_gettime, Full, "";
     288 accept4(Fd, Ptr, Ptr, Hex) => socket::accept4, Partial, "AF_UNIX only; other families are EAFNOSUPPORT";
-    289 signalfd4(Fd, Sigset, Size, Hex) => event::signalfd4, Missing, "";
+    289 signalfd4(Fd, Sigset, Size, Hex) => event::signalfd4, Full, "";
     290 eventfd2(Int, Hex) => event::eventfd2, Full, "";
     291 epoll_create1(Hex) => epoll::epoll_create1, Full, "";
     292 dup3(Fd, Fd, OpenFlags) => fd::dup3, Full, "";
