@@ -13,14 +13,15 @@ use crate::fs::file::{OpenFile, OpenFlags};
 use crate::mm::extent::{Extent, page_ceil};
 use crate::mm::file_map;
 use crate::mm::host::{self, PageEntry, Touched};
-use crate::mm::space::is_page_aligned;
 use crate::mm::space::map::{MapRequest, Placement, StackHint};
 use crate::mm::space::protect::Locked;
 use crate::mm::space::remap::{Old, Target};
+use crate::mm::space::{AddressSpace, is_page_aligned};
 use crate::mm::vma::{Backing, Prot, VmaFlags};
 use crate::mm::with_space;
 use crate::syscall::convert::Argument;
-use crate::task::current_process;
+use crate::task::limits::Resource;
+use crate::task::{current_process, with_current};
 use crate::user::UserPtr;
 
 pub use crate::syscall::numa::{get_mempolicy, mbind, set_mempolicy};
@@ -184,6 +185,7 @@ pub fn mmap(
     if flags.intersects(MapFlags::LOW | MapFlags::HUGETLB) {
         return Err(Errno::ENOMEM.because("no huge pages, and no addresses below 2 GiB"));
     }
+    with_limited_space(|_| ());
     let placement = flags.placement(address.address());
     let mut request = MapRequest {
         len,
@@ -213,6 +215,15 @@ pub fn mmap(
         }
     };
     Ok(extent.start)
+}
+
+/// As [`with_space`], for calls that map more: RLIMIT_AS holds.
+fn with_limited_space<T>(operation: impl FnOnce(&mut AddressSpace) -> T) -> T {
+    let limit = with_current(|thread| thread.process().limits.soft(Resource::As));
+    with_space(|space| {
+        space.set_limit(usize::try_from(limit).unwrap_or(usize::MAX));
+        operation(space)
+    })
 }
 
 fn mapped_file(flags: MapFlags, fd: i32) -> Result<Option<Arc<OpenFile>>> {
@@ -277,7 +288,7 @@ pub fn mremap(
         (false, false) => Target::InPlace,
     };
     let keep = if dont_unmap { Old::Keep } else { Old::Unmap };
-    let remapped = with_space(|space| space.remap(extent, len, target, keep))?;
+    let remapped = with_limited_space(|space| space.remap(extent, len, target, keep))?;
     file_map::fill_grown(remapped.grown)?;
     Ok(remapped.extent.start)
 }
@@ -310,7 +321,7 @@ pub fn pkey_mprotect(address: UserPtr<u8>, len: usize, prot: u32, key: i32) -> S
 
 /// See brk(2).
 pub fn brk(address: UserPtr<u8>) -> SysResult {
-    let (end, removed) = with_space(|space| space.set_break(address.address()));
+    let (end, removed) = with_limited_space(|space| space.set_break(address.address()));
     drop(removed);
     Ok(end)
 }

@@ -41,7 +41,7 @@ pub fn fixup(address: usize) -> Option<usize> {
     let end = &raw const libos_user_copy_end as usize;
     (start..end)
         .contains(&address)
-        .then(|| &raw const libos_user_copy_fault as usize)
+        .then_some(&raw const libos_user_copy_fault as usize)
 }
 
 // fn(dest: %rdi, source: %rsi, len: %rdx) -> %rax. Leaf, no stack; clobbers %rcx, %rdx, %rsi, %rdi, %r8,

@@ -30,6 +30,7 @@ impl AddressSpace {
     }
 
     fn grow_heap(&mut self, more: Extent) -> Option<()> {
+        self.may_map(more.len()).ok()?;
         self.charge(more).ok()?;
         // SAFETY: the break area is the application's, and this part of it is not mapped.
         unsafe { zero::clear_used(more, &self.used) };

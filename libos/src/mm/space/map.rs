@@ -4,7 +4,7 @@ use libos_abi::PAGE_SIZE;
 
 use crate::errno::{Errno, Result};
 use crate::mm::extent::{Extent, page_floor};
-use crate::mm::space::{AddressSpace, MAX_MAP_COUNT, Removed, is_page_aligned};
+use crate::mm::space::{AddressSpace, Removed, is_page_aligned};
 use crate::mm::vma::{Backing, Prot, Vma, VmaFlags};
 use crate::mm::zero;
 
@@ -52,9 +52,7 @@ impl AddressSpace {
     /// ENOMEM: no addresses, the memory limit, too many mappings, or a fixed address where nothing
     /// can be mapped. EEXIST, EINVAL, EACCES as mmap(2).
     pub fn map(&mut self, request: &MapRequest) -> Result<(Extent, Removed)> {
-        if self.vmas.len() >= MAX_MAP_COUNT {
-            return Err(Errno::ENOMEM.because("too many mappings"));
-        }
+        self.may_map(request.len - self.replaced_len(request))?;
         let (extent, removed) = self.place(request)?;
         if let Err(error) = self.provide(extent, request.prot, request.flags) {
             self.release(extent);
@@ -79,9 +77,7 @@ impl AddressSpace {
     /// # Errors
     /// ENOMEM with too many mappings.
     pub fn map_pages(&mut self, extent: Extent, vma: &Vma) -> Result<()> {
-        if self.vmas.len() >= MAX_MAP_COUNT {
-            return Err(Errno::ENOMEM.because("too many mappings"));
-        }
+        self.may_map(extent.len())?;
         // Where a mapping exists it stays, with the wider protection; the rest is new.
         let mut at = extent.start;
         for (part, mut old) in self.vmas.remove(extent) {
@@ -120,6 +116,18 @@ impl AddressSpace {
         }
         self.forget_hits();
         removed
+    }
+
+    /// How many bytes of the request's addresses are mapped already and will be replaced.
+    fn replaced_len(&self, request: &MapRequest) -> usize {
+        let Placement::Fixed(address) = request.placement else {
+            return 0;
+        };
+        let Some(extent) = Extent::sized(address, request.len) else {
+            return 0;
+        };
+        let parts = self.vmas.overlapping(extent);
+        parts.map(|(part, _)| part.intersection(extent).len()).sum()
     }
 
     /// Finds the addresses and takes them.

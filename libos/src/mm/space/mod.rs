@@ -101,6 +101,8 @@ pub struct AddressSpace {
     /// Addresses that were accessible once and so may not be zero.
     used: RangeSet,
     budget: &'static Budget,
+    /// Most bytes that may be mapped (RLIMIT_AS).
+    limit: usize,
     hits: [Hit; HITS],
     next_hit: usize,
 }
@@ -140,6 +142,7 @@ impl AddressSpace {
             slots: StackSlots::new(),
             used: RangeSet::new(),
             budget,
+            limit: usize::MAX,
             hits: [NO_HIT; HITS],
             next_hit: 0,
         }
@@ -263,6 +266,25 @@ impl AddressSpace {
             return Err(Errno::EACCES.because(
                 "memory can't be made executable at run time (compat mode has an arena for that)",
             ));
+        }
+        Ok(())
+    }
+
+    /// Sets how many bytes may be mapped (RLIMIT_AS).
+    pub fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
+    /// Whether `more` bytes may be mapped.
+    ///
+    /// # Errors
+    /// ENOMEM beyond RLIMIT_AS or with too many mappings.
+    fn may_map(&self, more: usize) -> Result<()> {
+        if self.vmas.len() >= MAX_MAP_COUNT {
+            return Err(Errno::ENOMEM.because("too many mappings"));
+        }
+        if self.vmas.mapped().saturating_add(more) > self.limit {
+            return Err(Errno::ENOMEM.because("RLIMIT_AS is reached"));
         }
         Ok(())
     }

@@ -100,6 +100,7 @@ impl AddressSpace {
         let Some(more) = Extent::sized(old.end, len - old.len()) else {
             return Ok(false);
         };
+        self.may_map(more.len())?;
         if self.pages.contains(old.start) || !self.app.covers(more) || !self.free.take_exact(more) {
             return Ok(false);
         }

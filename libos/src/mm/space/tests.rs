@@ -225,6 +225,22 @@ fn the_memory_limit_refuses_what_would_be_touched() {
 }
 
 #[test]
+fn no_more_is_mapped_than_the_resource_limit_allows() {
+    let mut world = world();
+    world.space.set_limit(8 * P);
+    world.fixed(0, 6, Prot::RW).expect("below");
+    assert_eq!(world.map(3, Prot::empty()), Err(Errno::ENOMEM));
+    world.fixed(1, 6, Prot::RW).expect("only one page is new");
+    let start = world.space.set_break(0).0;
+    assert_eq!(world.space.set_break(start + 2 * P).0, start, "unchanged");
+    assert_eq!(world.space.set_break(start + P).0, start + P);
+    let grown = world
+        .space
+        .remap(world.pages(0, 7), 8 * P, Target::Anywhere, Old::Unmap);
+    assert_eq!(grown.err(), Some(Errno::ENOMEM));
+}
+
+#[test]
 fn the_break_moves_and_comes_back_zero() {
     let mut world = world();
     let start = world.space.set_break(0).0;
