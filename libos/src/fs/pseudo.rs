@@ -14,7 +14,8 @@ use alloc::vec::Vec;
 use crate::errno::{Errno, Result};
 use crate::fs::file::{File, Io, OpenFlags, Written};
 use crate::fs::inode::{
-    Change, DirEntry, EmitEntry, FileType, FsStatistics, Inode, Metadata, Ownership, cookie,
+    Change, DirEntry, EmitEntry, FileType, FsStatistics, Inode, Metadata, NewNode, Ownership,
+    cookie,
 };
 use crate::fs::tmpfs::new_device_number;
 use crate::fs::vfs::Path;
@@ -264,6 +265,16 @@ impl Inode for Pseudo {
             subject,
             item,
         }))
+    }
+
+    fn create(
+        &self,
+        _name: &[u8],
+        _node: NewNode<'_>,
+        _owner: Ownership,
+    ) -> Result<Arc<dyn Inode>> {
+        // Linux's procfs fails at the lookup already, whatever was to be made.
+        Err(Errno::ENOENT)
     }
 
     fn names_are_stable(&self) -> bool {

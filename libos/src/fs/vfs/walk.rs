@@ -46,7 +46,7 @@ pub enum Follow {
 
 /// Where the last component stands.
 pub struct Position<'n> {
-    /// The directory; not yet checked to be one.
+    /// The directory, checked to be one that may be searched (unless the name is empty).
     pub directory: Path,
     /// The last component; empty if the path was `/` or the like.
     pub name: Cow<'n, [u8]>,
@@ -140,15 +140,10 @@ impl Walker {
     /// What stands at the last component, links not followed; `None` if there is nothing.
     ///
     /// # Errors
-    /// ENOTDIR, EACCES, ENAMETOOLONG; EXDEV by restriction.
+    /// ENAMETOOLONG; EXDEV by restriction.
     pub fn last(&self, position: &Position<'_>) -> Result<Option<Path>> {
         match &*position.name {
-            // `/` was reached, not searched.
-            b"" => return Ok(Some(position.directory.clone())),
-            _ => self.check_search(&position.directory)?,
-        }
-        match &*position.name {
-            b"." => Ok(Some(position.directory.clone())),
+            b"" | b"." => Ok(Some(position.directory.clone())),
             b".." => self.above(&position.directory).map(Some),
             name => match position.directory.dentry.find(name)? {
                 Some(dentry) => self.cross(&position.directory, dentry).map(Some),
@@ -194,6 +189,9 @@ impl Walker {
         let mut at = 0;
         loop {
             let component = next_component(&rest, at);
+            if component.start < component.end {
+                self.check_search(&here)?;
+            }
             if component.next == rest.len() {
                 let name = match &rest {
                     Cow::Borrowed(rest) => Cow::Borrowed(&rest[component.start..component.end]),
@@ -205,7 +203,6 @@ impl Walker {
                     trailing_slash: component.end < rest.len() && component.start < component.end,
                 });
             }
-            self.check_search(&here)?;
             at = component.next;
             match &rest[component.start..component.end] {
                 b"." => {}
