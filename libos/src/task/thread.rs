@@ -37,6 +37,8 @@ pub struct Thread {
     run_state: AtomicU8,
     cpu_cycles: AtomicU64,
     cpu_since: AtomicU64,
+    /// Its CPU time when it was last asked for.
+    pub cpu_account: SpinLock<crate::time::cycles::Account>,
     #[cfg_attr(
         test,
         expect(dead_code, reason = "host tests keep the reason elsewhere")
@@ -77,6 +79,7 @@ impl Thread {
             run_state: AtomicU8::new(RunState::Running as u8),
             cpu_cycles: AtomicU64::new(0),
             cpu_since: AtomicU64::new(0),
+            cpu_account: SpinLock::default(),
             reason: AtomicPtr::default(),
             reason_len: AtomicUsize::new(0),
             signals: ThreadSignals::default(),
@@ -147,6 +150,7 @@ impl Thread {
             Ordering::Relaxed,
         );
         self.cpu_since.store(now, Ordering::Relaxed);
+        crate::time::cycles::count(ran);
     }
 
     /// Cycles of the time-stamp counter that it ran, up to the last switch or `account_cpu`.

@@ -144,7 +144,7 @@ pub fn thread_cpu_ns(thread: &Thread) -> u64 {
     if task::with_current(|current| core::ptr::eq(current, thread)) {
         thread.account_cpu(cycles::now());
     }
-    cycles::to_ns(thread.cpu_cycles())
+    thread.cpu_account.lock().settle(thread.cpu_cycles())
 }
 
 /// Clock `number`'s time in nanoseconds, quickly for those that everybody asks for.

@@ -60,10 +60,18 @@ pub fn check() {
 }
 
 fn take_due() -> Option<Armed> {
-    let mut list = LIST.lock();
-    let armed = &mut list.armed;
-    let due = armed
-        .iter()
-        .position(|armed| armed.clock.now_ns() >= armed.target_ns)?;
-    Some(armed.swap_remove(due))
+    // The clocks are read outside the lock: they may ask the host.
+    let waiting: Vec<_> = {
+        let list = LIST.lock();
+        let armed = list.armed.iter();
+        armed
+            .map(|armed| (armed.key, armed.clock.clone(), armed.target_ns))
+            .collect()
+    };
+    let (due, ..) = waiting
+        .into_iter()
+        .find(|(_, clock, target_ns)| clock.now_ns() >= *target_ns)?;
+    let armed = &mut LIST.lock().armed;
+    let at = armed.iter().position(|armed| armed.key == due)?;
+    Some(armed.swap_remove(at))
 }

@@ -1,44 +1,23 @@
-//! CPU time from the time-stamp counter.
+//! CPU time of threads.
 //!
-//! The scheduler counts each thread's cycles. How long a cycle is follows from comparing the
-//! counter with the monotonic clock, between the start of the program and the first question that
-//! comes late enough for a good ratio; from then on the ratio is fixed, so that CPU time never runs
-//! backwards.
+//! The host tells the CPU time of the process. How it is shared out among the threads follows from
+//! the time-stamp counter, which the scheduler reads at each switch: between two questions, a thread
+//! gets the part of the process's CPU time that it has of the cycles of all threads. So time that
+//! the host gave to others counts for nobody, and a thread's CPU time never runs backwards.
 
-use crate::sync::SpinLock;
-use crate::time::Instant;
+use core::sync::atomic::{AtomicU64, Ordering};
 
-/// How far the two readings must be apart for the ratio to be kept: an error of 50 ns in reading
-/// both is 5 ppm then.
-const SETTLED_NS: u64 = 10_000_000;
+use crate::hypercall::clock_ns;
+use crate::time::clock::PROCESS_CPUTIME;
 
-/// Nanoseconds that so many cycles take.
-#[derive(Clone, Copy, Debug)]
-struct Ratio {
-    ns: u64,
-    cycles: u64,
-}
+/// Cycles that all threads ran, by the scheduler's accounts.
+static TOTAL: AtomicU64 = AtomicU64::new(0);
+/// CPU time of the process when the program started, in nanoseconds.
+static START_NS: AtomicU64 = AtomicU64::new(0);
 
-impl Ratio {
-    fn apply(self, cycles: u64) -> u64 {
-        let scaled = u128::from(cycles) * u128::from(self.ns) / u128::from(self.cycles.max(1));
-        u64::try_from(scaled).unwrap_or(u64::MAX)
-    }
-}
-
-struct Calibration {
-    start: Option<(u64, u64)>,
-    settled: Option<Ratio>,
-}
-
-static CALIBRATION: SpinLock<Calibration> = SpinLock::new(Calibration {
-    start: None,
-    settled: None,
-});
-
-/// Notes where both clocks stand when the program starts.
+/// Notes where the process's CPU time stands when the program starts.
 pub fn init() {
-    CALIBRATION.lock().start = Some((now(), Instant::now().as_ns()));
+    START_NS.store(clock_ns(PROCESS_CPUTIME), Ordering::Relaxed);
 }
 
 /// The time-stamp counter.
@@ -48,26 +27,43 @@ pub fn now() -> u64 {
     unsafe { core::arch::x86_64::_rdtsc() }
 }
 
-/// `cycles` in nanoseconds.
-pub fn to_ns(cycles: u64) -> u64 {
-    ratio().apply(cycles)
+/// Some thread ran so many cycles; called at each switch.
+#[inline]
+pub fn count(cycles: u64) {
+    TOTAL.store(TOTAL.load(Ordering::Relaxed) + cycles, Ordering::Relaxed);
 }
 
-fn ratio() -> Ratio {
-    let mut calibration = CALIBRATION.lock();
-    if let Some(ratio) = calibration.settled {
-        return ratio;
+/// Where a thread's CPU time stood when it was last asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Account {
+    thread_ns: u64,
+    thread_cycles: u64,
+    process_ns: u64,
+    total_cycles: u64,
+}
+
+impl Account {
+    /// The CPU time, in nanoseconds, of a thread that ran `thread_cycles` so far.
+    pub fn settle(&mut self, thread_cycles: u64) -> u64 {
+        let process_ns = clock_ns(PROCESS_CPUTIME).saturating_sub(START_NS.load(Ordering::Relaxed));
+        self.advance(thread_cycles, process_ns, TOTAL.load(Ordering::Relaxed))
     }
-    let (tsc, ns) = (now(), Instant::now().as_ns());
-    let (start_tsc, start_ns) = *calibration.start.get_or_insert((tsc, ns));
-    let ratio = Ratio {
-        ns: ns.saturating_sub(start_ns),
-        cycles: tsc.saturating_sub(start_tsc),
-    };
-    if ratio.ns >= SETTLED_NS {
-        calibration.settled = Some(ratio);
+
+    fn advance(&mut self, thread_cycles: u64, process_ns: u64, total_cycles: u64) -> u64 {
+        let ran = thread_cycles.saturating_sub(self.thread_cycles);
+        let all = total_cycles.saturating_sub(self.total_cycles);
+        let passed = process_ns.saturating_sub(self.process_ns);
+        let share = u128::from(passed) * u128::from(ran.min(all)) / u128::from(all.max(1));
+        *self = Self {
+            thread_ns: self
+                .thread_ns
+                .saturating_add(u64::try_from(share).unwrap_or(u64::MAX)),
+            thread_cycles,
+            process_ns,
+            total_cycles,
+        };
+        self.thread_ns
     }
-    ratio
 }
 
 #[cfg(test)]
@@ -75,26 +71,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cycles_scale_without_overflow() {
-        let ratio = Ratio {
-            ns: 1_000_000_000,
-            cycles: 3_000_000_000,
-        };
-        assert_eq!(ratio.apply(3_000), 1_000);
-        assert_eq!(ratio.apply(u64::MAX), u64::MAX / 3);
-        assert_eq!(Ratio { ns: 0, cycles: 0 }.apply(7), 0);
+    fn a_thread_gets_its_part_of_the_processs_time() {
+        let mut account = Account::default();
+        assert_eq!(account.advance(300, 1_000, 400), 750);
+        assert_eq!(account.advance(300, 2_000, 800), 750, "it did not run");
+        assert_eq!(account.advance(700, 2_400, 1_200), 1_150, "it ran alone");
     }
 
     #[test]
-    fn a_span_of_cycles_is_about_as_long_as_the_clock_says() {
-        init();
-        let (tsc, clock) = (now(), std::time::Instant::now());
-        std::thread::sleep(std::time::Duration::from_millis(20));
-        let measured = to_ns(now() - tsc);
-        let actual = u64::try_from(clock.elapsed().as_nanos()).unwrap();
-        assert!(
-            measured.abs_diff(actual) < actual / 20,
-            "{measured} ns instead of {actual} ns"
-        );
+    fn it_never_runs_backwards_and_never_overflows() {
+        let mut account = Account::default();
+        assert_eq!(account.advance(100, 1_000, 100), 1_000);
+        assert_eq!(account.advance(100, 900, 100), 1_000);
+        assert_eq!(account.advance(0, 0, 0), 1_000);
+        let all = account.advance(u64::MAX, u64::MAX, u64::MAX);
+        assert_eq!(all, u64::MAX);
     }
 }
