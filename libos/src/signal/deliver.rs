@@ -142,18 +142,29 @@ fn pointer<T>(address: u64) -> UserPtr<T> {
 /// Makes `info` take effect on the running thread whatever it blocks or ignores: then the default
 /// action is taken.
 fn force(info: &SigInfo) {
-    let thread = task::current_arc();
-    let process = thread.process();
-    let action = process.signals.action(info.signo);
-    let blocked = thread.signals.blocked();
-    if blocked.contains(info.signo) || !action.has_handler() {
+    if !can_handle(info.signo) {
         task::exit_by_signal(info.signo);
     }
-    let _ = thread.signals.inbox.add(*info, u64::MAX);
+    task::with_current(|thread| {
+        // Without a limit it is refused only where the heap is exhausted; it is pending then too.
+        let _ = thread.signals.inbox.add(*info, u64::MAX);
+    });
 }
 
-/// The application faulted: its next step is the handler, or the program's end.
-pub fn force_fault(_frame: &mut TrapFrame, fault: &Fault) {
+/// Whether a handler of the running thread would see `signo` at once.
+fn can_handle(signo: i32) -> bool {
+    task::with_current(|thread| {
+        let action = thread.process().signals.action(signo);
+        action.has_handler() && !thread.signals.blocked().contains(signo)
+    })
+}
+
+/// The application faulted: its next step is the handler, or a report and the program's end.
+pub fn force_fault(frame: &mut TrapFrame, fault: &Fault) {
+    if !can_handle(fault.signo) {
+        crate::crash::tell(frame, fault);
+        task::exit_by_signal(fault.signo);
+    }
     task::with_current(|thread| {
         thread.signals.own(|own| {
             own.fault = FaultRegisters {
