@@ -312,14 +312,18 @@ impl AddressSpace {
         }
     }
 
-    /// Whether all of `extent` lies in the stack on which `stack_pointer` stands, below it.
+    /// Whether all of `extent` lies below `stack_pointer` in the stack on which that stands, its
+    /// guard included (glibc's range begins with it).
     pub fn is_dead_stack(&self, extent: Extent, stack_pointer: usize) -> bool {
-        let stack = self.vmas.find(stack_pointer);
-        stack.is_some_and(|(found, vma)| {
-            vma.flags.contains(VmaFlags::STACK)
-                && found.start <= extent.start
-                && extent.end <= stack_pointer
-        })
+        let Some((stack, vma)) = self.vmas.find(stack_pointer) else {
+            return false;
+        };
+        if !vma.flags.contains(VmaFlags::STACK) || extent.end > stack_pointer {
+            return false;
+        }
+        let guard = Extent::new(extent.start.min(stack.start), stack.start);
+        let is_guard = |vma: &Vma| vma.flags.contains(VmaFlags::STACK) && vma.prot.is_empty();
+        extent.end > stack.start && self.vmas.covered_until(guard, is_guard) == guard.end
     }
 
     /// Everything that is mapped, for `/proc/self/maps`.

@@ -206,6 +206,30 @@ fn a_stack_lies_on_a_guard_that_stays() {
 }
 
 #[test]
+fn what_lies_below_a_stack_pointer_is_dead_with_its_guard() {
+    let mut world = world();
+    let mut stack = request(10, Prot::empty(), Placement::Fixed(world.base + 4 * P));
+    stack.flags = VmaFlags::STACK;
+    world.space.map(&stack).expect("room");
+    world.fixed(3, 1, Prot::RW).expect("a stranger below");
+    world
+        .space
+        .protect(world.pages(5, 14), Prot::RW)
+        .expect("mapped");
+    let pointer = world.base + 13 * P + 100;
+    let dead = |start, end| world.space.is_dead_stack(world.pages(start, end), pointer);
+    assert!(dead(4, 10), "with the guard");
+    assert!(dead(6, 13));
+    assert!(!dead(3, 10), "the stranger is alive");
+    assert!(!dead(6, 14), "so is what is above the pointer");
+    assert!(
+        !world
+            .space
+            .is_dead_stack(world.pages(4, 10), world.base + 3 * P)
+    );
+}
+
+#[test]
 fn the_memory_limit_refuses_what_would_be_touched() {
     // Far apart, because other tests run in this process and use memory too.
     let host = crate::mm::host::resident_bytes().expect("statm");
