@@ -65,6 +65,10 @@ struct SignalInfo {
     code: i32,
     padding: i32,
     address: u64,
+    /// Of a SIGSYS: the call's number.
+    number: i32,
+    /// Of a SIGSYS: the architecture by which the call was made.
+    architecture: u32,
 }
 
 /// What interrupted the application, kept while the handler moves to thread context.
@@ -95,6 +99,27 @@ const SIGSYS: i32 = 31;
 const SI_USER: i32 = 0;
 /// `si_code` of a SIGSYS that the filter raised.
 const SYS_SECCOMP: i32 = 1;
+
+/// `AUDIT_ARCH_X86_64`: `syscall`, unlike `int 0x80`.
+const ARCH_X86_64: u32 = 0xc000_003e;
+
+/// What a kernel without 32-bit calls makes of `int 0x80`: a general protection fault at the instruction.
+fn refuse_foreign_call(context: &mut MachineContext) -> Event {
+    const INT_LEN: u64 = 2;
+    const SI_KERNEL: i32 = 0x80;
+    const GENERAL_PROTECTION: u64 = 13;
+    /// The error code names the vector: 0x80, in the interrupt table.
+    const VECTOR: u64 = 0x80 << 3 | 2;
+    context.rip = context.rip.wrapping_sub(INT_LEN);
+    Event::Fault(Fault {
+        signo: SIGSEGV,
+        code: SI_KERNEL,
+        address: 0,
+        cr2: context.fault_address,
+        trap_number: GENERAL_PROTECTION,
+        error_code: VECTOR,
+    })
+}
 
 /// Notes where the libOS and the vDSO lie.
 pub fn init(boot: &BootInfo) {
@@ -141,7 +166,11 @@ unsafe extern "C" fn on_host_signal(
         return core::ptr::null_mut();
     }
     let event = if signo == SIGSYS && info.code == SYS_SECCOMP {
-        Event::TrappedCall
+        if info.architecture == ARCH_X86_64 {
+            Event::TrappedCall
+        } else {
+            refuse_foreign_call(context)
+        }
     } else if is_fault {
         Event::Fault(Fault {
             signo,
