@@ -2,6 +2,7 @@
 
 use crate::cli::Making;
 use crate::config::{self, Config, FileSpec, Settings};
+use crate::elf;
 use crate::files;
 use crate::image::{self, Request};
 use crate::libos::Libos;
@@ -57,6 +58,9 @@ impl Job<'_> {
         let _announced = Announced::begin(format!("making an image of {}", self.program.display()));
         let mut steps = Steps::new(self.making.step_times);
         let program = files::read(self.program)?;
+        let unfit = || format!("{} cannot become an image", self.program.display());
+        // Looked at before the libOS is loaded, which a debug build of this tool may have to build first.
+        elf::parse::parse(&program).with_context(unfit)?;
         steps.done("read the program");
         let libos = Libos::load(self.making.libos.as_deref())?;
         steps.done("load the libOS");
@@ -69,7 +73,7 @@ impl Job<'_> {
             exe_path: self.exe_path,
             rootfs,
         })
-        .with_context(|| format!("{} cannot become an image", self.program.display()))?;
+        .with_context(unfit)?;
         steps.done("make the image");
         for remark in &made.remarks {
             eprintln!("note: {}: {remark}", self.settings.name);
