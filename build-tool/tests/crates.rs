@@ -187,7 +187,7 @@ fn tests_run_as_images_and_find_what_they_find_natively() {
         said.stdout
     );
     let said = place
-        .libos_with(&["test", "-q", "--lib", "two", "--", "--list"], &mark)
+        .libos_with(&["test", "--lib", "two", "--", "--list"], &mark)
         .ended_with(0);
     assert!(said.stdout.contains("0 tests"), "{}", said.stdout);
 }

@@ -140,7 +140,7 @@ fn a_dynamic_program_is_refused_with_the_way_out() {
 #[test]
 fn writable_code_is_refused() {
     let place = Place::new();
-    let section = "asm(\".pushsection .both, \\"awx\\"; nop; .popsection\");";
+    let section = r#"asm(".pushsection .both, \"awx\"; nop; .popsection");"#;
     place.gcc("wx", &format!("{HELLO}{section}"), &["-static"]);
     let said = place
         .libos(&["image", "wx", "-o", "wx.libos"])
