@@ -6,8 +6,9 @@
 //! - [`fdtable::FdTable`]: a process's descriptors.
 //! - [`poll::PollEvents`]: readiness.
 //! - [`inode::Inode`]: what a file system implements; [`vfs`]: names, mounts, path walks.
-//! - [`tmpfs`]: the file system in memory, over the image's archive ([`cpio`]); [`devfs`], [`procfs`],
-//!   [`sysfs`]: `/dev`, `/proc`, `/sys`.
+//! - [`tmpfs`]: the file system in memory, over the image's archive ([`cpio`]).
+//! - [`devfs`], [`procfs`], [`sysfs`] behind `/dev`, `/proc`, `/sys`; [`pseudo`] is what the last two
+//!   are built of.
 //! - [`locks`]: flock(2) and fcntl(2) locks. [`root`]: the tree that a program finds.
 
 pub mod blocking;

@@ -113,8 +113,8 @@ impl LockTable {
     /// The first lock that keeps `owner` from taking `kind` on `range` (F_GETLK).
     pub fn conflict(&self, owner: Owner, kind: Kind, range: Range) -> Option<RangeLock> {
         let locks = self.existing()?;
-        let found = locks.state.lock().ranges.conflict(owner, kind, range);
-        found
+        let state = locks.state.lock();
+        state.ranges.conflict(owner, kind, range)
     }
 
     /// The process closed a descriptor of this inode: all its record locks go (POSIX).

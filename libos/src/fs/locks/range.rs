@@ -147,7 +147,6 @@ fn remainder(lock: RangeLock, range: Range) -> impl Iterator<Item = RangeLock> {
 mod tests {
     use super::*;
     use crate::fs::testing::Random;
-    use std::vec;
 
     #[test]
     fn flock_ranges() {
@@ -171,7 +170,7 @@ mod tests {
         let owners = [Owner::Process(1), Owner::Process(2), Owner::Description(1)];
         let mut random = Random::new(3);
         let mut locks = RangeLocks::default();
-        let mut model = vec![[None; 3]; BYTES];
+        let mut model = [[None; 3]; BYTES];
         for step in 0..20_000 {
             let first = random.below(BYTES as u64);
             let last = (first + random.below(10)).min(BYTES as u64 - 1);
@@ -200,13 +199,13 @@ mod tests {
             locks.set(owners[who], kind, range);
             bytes.for_each(|byte| model[byte][who] = kind);
             for (index, owner) in owners.iter().enumerate() {
-                for byte in 0..BYTES {
-                    let at = Range::new(byte as u64, byte as u64);
+                for (byte, held) in (0..).zip(&model) {
+                    let at = Range::new(byte, byte);
                     let mut holds = locks
                         .held
                         .iter()
                         .filter(|lock| lock.owner == *owner && lock.range.overlaps(at));
-                    assert_eq!(holds.next().map(|lock| lock.kind), model[byte][index]);
+                    assert_eq!(holds.next().map(|lock| lock.kind), held[index]);
                     assert!(holds.next().is_none(), "one owner's locks overlap");
                 }
             }

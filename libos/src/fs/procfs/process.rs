@@ -4,6 +4,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt::Write;
+use core::sync::atomic::{AtomicI32, Ordering};
 
 use crate::errno::{Errno, Result};
 use crate::fs::caller;
@@ -54,7 +55,7 @@ const PROCESS: &[Row] = &[
     ("mounts", |_| Item::Text(mount_table)),
     ("oom_score", |_| Item::Text(|_| b"0\n".to_vec())),
     ("oom_score_adj", |_| {
-        Item::Setting(|_| b"0\n".to_vec(), |_, _| Ok(()))
+        Item::Setting(oom_score_adj, set_oom_score_adj)
     }),
     ("root", |_| magic(caller::root)),
     ("stat", |_| Item::Text(stat)),
@@ -174,6 +175,25 @@ fn name_of(tid: Tid) -> String {
         .position(|&byte| byte == 0)
         .unwrap_or(name.len());
     String::from_utf8_lossy(&name[..len]).into_owned()
+}
+
+/// Kept for whoever reads it back: memory is never taken from the program.
+static OOM_SCORE_ADJ: AtomicI32 = AtomicI32::new(0);
+
+fn oom_score_adj(_: Tid) -> Vec<u8> {
+    text(|out| writeln!(out, "{}", OOM_SCORE_ADJ.load(Ordering::Relaxed)))
+}
+
+fn set_oom_score_adj(_: Tid, bytes: &[u8]) -> Result<()> {
+    let value = core::str::from_utf8(bytes).ok();
+    let value = value.and_then(|value| value.trim().parse().ok());
+    match value {
+        Some(value @ -1000..=1000) => {
+            OOM_SCORE_ADJ.store(value, Ordering::Relaxed);
+            Ok(())
+        }
+        _ => Err(Errno::EINVAL),
+    }
 }
 
 fn comm(tid: Tid) -> Vec<u8> {
@@ -355,7 +375,7 @@ fn stat(tid: Tid) -> Vec<u8> {
         false => cpu_ticks(&thread),
     };
     let pid = process.pid();
-    let nice = process.nice.load(core::sync::atomic::Ordering::Relaxed);
+    let nice = process.nice.load(Ordering::Relaxed);
     let (break_start, stack) =
         boot().map_or((0, 0), |boot| (boot.app.break_start, boot.main_stack.end()));
     text(|out| {

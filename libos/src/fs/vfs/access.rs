@@ -124,7 +124,8 @@ mod tests {
     #[test]
     fn the_first_class_that_applies_decides() {
         // mode, owner, group, uid, gid, groups, wanted, permitted
-        let cases: &[(u32, u32, u32, u32, u32, &[u32], u32, bool)] = &[
+        type Case = (u32, u32, u32, u32, u32, &'static [u32], u32, bool);
+        let cases: &[Case] = &[
             (0o600, USER, USER, USER, USER, &[], 6, true),
             (0o077, USER, USER, USER, USER, &[], 4, false),
             (0o040, USER, 5, 7, 5, &[], 4, true),

@@ -59,7 +59,7 @@ impl World {
         }
     }
 
-    fn as_user(mut self, uid: u32) -> Self {
+    fn owned_by(mut self, uid: u32) -> Self {
         self.credentials.uid = uid;
         self.credentials.gid = uid;
         self
@@ -283,7 +283,7 @@ fn opening_follows_the_flags() {
 
 #[test]
 fn permissions_are_checked_for_users() {
-    let world = World::new().as_user(1000);
+    let world = World::new().owned_by(1000);
     let creat = OpenFlags::CREAT | OpenFlags::WRONLY;
     assert_eq!(world.find("private/secret").map(drop), Err(Errno::EACCES));
     assert_eq!(world.find("private").map(drop), Ok(()));
