@@ -89,6 +89,12 @@ impl Action {
 #[derive(Debug)]
 pub struct Actions([Action; LAST as usize]);
 
+impl Default for Actions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Actions {
     /// All default.
     pub const fn new() -> Self {
