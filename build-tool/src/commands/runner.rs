@@ -36,7 +36,7 @@ pub fn perform(options: &cli::Runner) -> Result<ExitCode> {
         program: &program,
         settings: &settings,
         exe_path: path_text(&program)?,
-        tree: tree(&settings, &program)?,
+        tree: tree(&settings, &program, &options.images)?,
         output: &output,
         making: &options.making,
     }
@@ -80,11 +80,10 @@ fn run_natively(program: &Path, args: &[OsString]) -> Result<ExitCode> {
 /// In cargo's target directory for programs that cargo keeps; else (rustdoc's) beside the program, to
 /// vanish with it.
 fn image_path(program: &Path, images: &Path) -> Result<PathBuf> {
-    let target = images.ancestors().nth(2).unwrap_or(images);
     let name = program
         .file_name()
         .context("expected a test program, found a directory")?;
-    if !program.starts_with(target) {
+    if !program.starts_with(target_directory(images)) {
         return Ok(program.with_added_extension("libos"));
     }
     std::fs::create_dir_all(images)
@@ -125,10 +124,11 @@ fn manifest_directory() -> Option<PathBuf> {
 }
 
 /// What the configuration asks for, the package's files, and what its build script wrote.
-fn tree(settings: &Settings, program: &Path) -> Result<Tree> {
+fn tree(settings: &Settings, program: &Path, images: &Path) -> Result<Tree> {
     let mut tree = making::root_file_system(&settings.files)?;
-    let skip =
-        |path: &Path| is_build_output(path) || path.file_name().is_some_and(|name| name == ".git");
+    let skip = |path: &Path| {
+        is_build_output(path, images) || path.file_name().is_some_and(|name| name == ".git")
+    };
     for directory in [
         manifest_directory(),
         std::env::var_os("OUT_DIR").map(PathBuf::from),
@@ -157,9 +157,14 @@ fn tree(settings: &Settings, program: &Path) -> Result<Tree> {
     Ok(tree)
 }
 
-/// Cargo marks the directories in which it builds.
-fn is_build_output(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name == "target") || path.join("CACHEDIR.TAG").is_file()
+/// Whether cargo builds there: the directory of this build, or one that cargo has marked.
+fn is_build_output(path: &Path, images: &Path) -> bool {
+    path == target_directory(images) || path.join("CACHEDIR.TAG").is_file()
+}
+
+/// `target`, from `target/libos/test`.
+fn target_directory(images: &Path) -> &Path {
+    images.ancestors().nth(2).unwrap_or(images)
 }
 
 fn path_text(path: &Path) -> Result<String> {
