@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use toml::{Table, Value};
 
-/// Enough configuration files for anybody; an end to files that include themselves.
-const MOST_FILES: usize = 64;
+/// How deep files may include files; an end to those that include themselves.
+const MOST_NESTED: usize = 8;
 
 /// All configurations that apply, the weakest first.
 pub struct Settings {
@@ -31,12 +31,12 @@ impl Settings {
     pub fn read(directory: &Path, overrides: &[String]) -> Result<Self> {
         let mut tables = Vec::new();
         for path in files(directory) {
-            read_with_included(&path, &mut tables)?;
+            read_with_included(&path, MOST_NESTED, &mut tables)?;
         }
         for text in overrides {
             let path = Path::new(text);
             if path.is_file() {
-                read_with_included(path, &mut tables)?;
+                read_with_included(path, MOST_NESTED, &mut tables)?;
                 continue;
             }
             let table = text.parse();
@@ -143,8 +143,8 @@ fn cargo_home() -> Option<PathBuf> {
         .or_else(home)
 }
 
-/// The configuration in `path`, behind those that it includes, which are weaker.
-fn read_with_included(path: &Path, tables: &mut Vec<Table>) -> Result<()> {
+/// The configuration in `path`, behind those that it includes (`nested` deep), which are weaker.
+fn read_with_included(path: &Path, nested: usize, tables: &mut Vec<Table>) -> Result<()> {
     let text = String::from_utf8(files::read(path)?)
         .with_context(|| format!("expected UTF-8 in {}", path.display()))?;
     let table: Table = text
@@ -153,8 +153,8 @@ fn read_with_included(path: &Path, tables: &mut Vec<Table>) -> Result<()> {
     for included in table.get("include").map(included).unwrap_or_default() {
         let included = path.with_file_name(included);
         // Cargo itself says what is wrong with a missing file, or one that includes itself.
-        if included.is_file() && tables.len() < MOST_FILES {
-            read_with_included(&included, tables)?;
+        if included.is_file() && nested > 0 {
+            read_with_included(&included, nested - 1, tables)?;
         }
     }
     tables.push(table);
@@ -236,7 +236,7 @@ mod tests {
             "include = [{ path = \"more.toml\" }]\nbuild.rustflags = [\"-Cb\"]",
         );
         let mut tables = Vec::new();
-        read_with_included(&file, &mut tables).expect("TOML, and an end");
+        read_with_included(&file, MOST_NESTED, &mut tables).expect("TOML, and an end");
         let last = tables.last().expect("at least one");
         assert_eq!(last["build"]["rustflags"][0].as_str(), Some("-Cb"));
     }
