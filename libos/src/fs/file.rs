@@ -12,6 +12,7 @@ use crate::errno::{Errno, Result};
 use crate::fs::inode::{EmitEntry, Inode};
 use crate::fs::inotify::{self, Mask};
 use crate::fs::poll::PollEvents;
+use crate::fs::tmpfs::{Node, Seals};
 use crate::fs::vfs::Path;
 use crate::sync::SpinLock;
 use crate::sync::wait::WaitQueue;
@@ -293,6 +294,12 @@ impl OpenFile {
     /// The inode that it was opened from, for fstat(2), fchmod(2), mmap(2), ….
     pub fn inode(&self) -> Option<&Arc<dyn Inode>> {
         self.path.as_ref().map(Path::inode)
+    }
+
+    /// Whether a seal (F_SEAL_WRITE, F_SEAL_FUTURE_WRITE) forbids new writable mappings.
+    pub fn is_sealed_against_writing(&self) -> bool {
+        let regular = self.downcast::<Node>().and_then(Node::regular);
+        regular.is_some_and(|file| file.seals().intersects(Seals::WRITE | Seals::FUTURE_WRITE))
     }
 
     /// Who gets SIGIO.

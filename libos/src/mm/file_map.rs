@@ -38,7 +38,8 @@ pub fn map_private(file: Arc<OpenFile>, offset: u64, mut request: MapRequest) ->
 /// Maps the own pages of `file` from `offset` on.
 ///
 /// # Errors
-/// ENODEV for a file without pages of its own, and for a fixed address that is not the pages' own.
+/// ENODEV for a file without pages of its own, and for a fixed address that is not the pages' own;
+/// EPERM for a writable mapping of a file that is sealed against writing.
 pub fn map_shared(
     file: Arc<OpenFile>,
     offset: u64,
@@ -48,6 +49,10 @@ pub fn map_shared(
 ) -> Result<Extent> {
     if prot.contains(Prot::EXEC) {
         return Err(Errno::EACCES.because("a shared mapping can't be executable"));
+    }
+    let sealed = file.is_sealed_against_writing();
+    if sealed && prot.contains(Prot::WRITE) {
+        return Err(Errno::EPERM.because("the file is sealed against writing"));
     }
     let pages = file.file().pages(offset, len)?;
     let extent = Extent::sized(pages.address, len).ok_or(Errno::ENOMEM)?;
@@ -61,7 +66,7 @@ pub fn map_shared(
         );
     }
     let mut flags = VmaFlags::SHARED;
-    flags.set(VmaFlags::NO_WRITE, !file.flags().writable());
+    flags.set(VmaFlags::NO_WRITE, sealed || !file.flags().writable());
     let pin = Some(pages.pin);
     let vma = Vma {
         end: extent.end,
