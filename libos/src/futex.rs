@@ -42,7 +42,7 @@ fn bucket(address: usize) -> &'static Bucket {
 }
 
 fn checked(word: UserPtr<u32>) -> Result<usize> {
-    if word.address() % 4 != 0 {
+    if !word.address().is_multiple_of(4) {
         return Err(Errno::EINVAL);
     }
     Ok(word.address())

@@ -59,7 +59,7 @@ pub struct TrapFrame {
 
 /// Size of a frame; keeps the stack below it 64-byte aligned.
 pub const FRAME_SIZE: usize = size_of::<TrapFrame>();
-const _: () = assert!(FRAME_SIZE % 64 == 0 && offset_of!(TrapFrame, xmm) == 0);
+const _: () = assert!(FRAME_SIZE.is_multiple_of(64) && offset_of!(TrapFrame, xmm) == 0);
 
 impl TrapFrame {
     /// The six system-call arguments (rdi, rsi, rdx, r10, r8, r9).

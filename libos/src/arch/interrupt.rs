@@ -221,7 +221,8 @@ fn note_request(signo: i32) {
 /// Moves the interrupted registers to the running thread's frame.
 fn adopt(context: &MachineContext, event: Event) -> *mut TrapFrame {
     let frame = vcpu::frame();
-    let xsave = crate::task::adopt_extended_state(context.fpstate as *const u8);
+    // SAFETY: the pointer is the kernel's own, from the context of this signal.
+    let xsave = unsafe { crate::task::adopt_extended_state(context.fpstate as *const u8) };
     // SAFETY: the running thread is in application code, so its frame is not in use; the handler
     // runs on the alternate stack, so the frame is not under our feet.
     let target = unsafe { &mut *frame };

@@ -138,7 +138,7 @@ fn by_table(program: &Program<'_>, at: &Registers, is_top: bool) -> Option<Regis
 
 /// The caller by the convention that `%rbp` points to its own saved value, the return address above.
 fn by_frame_pointer(at: &Registers) -> Option<Registers> {
-    if at.rbp < at.rsp || at.rbp % 8 != 0 {
+    if at.rbp < at.rsp || !at.rbp.is_multiple_of(8) {
         return None;
     }
     let rip = read_word(at.rbp.checked_add(8)?)?;

@@ -4,8 +4,8 @@
 //!   pipes, sockets, event descriptors.
 //! - [`file::OpenFile`]: an open file description (open(2)): a file, an offset, status flags.
 //! - [`fdtable::FdTable`]: a process's descriptors.
-//! - [`poll::PollEvents`]: readiness.
-//! - [`inode::Inode`]: what a file system implements; [`vfs`]: names, mounts, path walks.
+//! - [`poll::PollEvents`] says what is ready.
+//! - [`inode::Inode`]: what a file system implements, and [`vfs`]: names, mounts, path walks.
 //! - [`tmpfs`]: the file system in memory, over the image's archive ([`cpio`]).
 //! - [`devfs`], [`procfs`], [`sysfs`] behind `/dev`, `/proc`, `/sys`; [`pseudo`] is what the last two
 //!   are built of.

@@ -30,7 +30,7 @@ pub fn poll_window(address: usize) -> Option<usize> {
     let last = &raw const libos_poll_syscall as usize;
     (first..=last)
         .contains(&address)
-        .then(|| &raw const libos_poll_cancel as usize)
+        .then_some(&raw const libos_poll_cancel as usize)
 }
 
 core::arch::global_asm!(

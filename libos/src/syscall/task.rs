@@ -284,7 +284,7 @@ const CPU_MASK: u64 = 1;
 /// See sched_getaffinity(2). Returns the bytes of the kernel's mask, as the raw call does.
 pub fn sched_getaffinity(tid: i32, size: usize, mask: UserPtr<u64>) -> SysResult {
     const MASK_BYTES: usize = size_of::<u64>();
-    if size < MASK_BYTES || size % MASK_BYTES != 0 {
+    if size < MASK_BYTES || !size.is_multiple_of(MASK_BYTES) {
         return Err(Errno::EINVAL);
     }
     of_thread(tid, |_| ())?;

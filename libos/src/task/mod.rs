@@ -148,7 +148,10 @@ mod current {
 
     /// Copies the kernel's extended-state image at `fpstate` into the running thread's own area and
     /// returns that area's address; 0 if there is none.
-    pub fn adopt_extended_state(fpstate: *const u8) -> u64 {
+    ///
+    /// # Safety
+    /// `fpstate` is null, or the image that the kernel built for the present host signal.
+    pub unsafe fn adopt_extended_state(fpstate: *const u8) -> u64 {
         if fpstate.is_null() {
             return 0;
         }
