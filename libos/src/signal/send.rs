@@ -83,7 +83,8 @@ fn is_ignored(process: &Process, target: Target<'_>, signo: i32) -> bool {
     !blocked
 }
 
-/// The thread that is to take it: the running one if it can, else any that does not block it.
+/// The thread that is to take it: the current one if it can (when idle it sleeps, and must wake), else any
+/// that does not block it.
 fn taker(process: &Process, target: Target<'_>, signo: i32) -> Option<Arc<Thread>> {
     let takes = |thread: &Thread| !thread.signals.blocked().contains(signo);
     match target {
@@ -91,7 +92,7 @@ fn taker(process: &Process, target: Target<'_>, signo: i32) -> Option<Arc<Thread
         Target::Process => {
             let running = task::current_arc();
             if core::ptr::eq(Arc::as_ptr(running.process()), process) && takes(&running) {
-                return None;
+                return Some(running);
             }
             let threads = process.threads.lock();
             threads
@@ -145,6 +146,7 @@ mod tests {
     use super::*;
     use crate::errno::Errno;
     use crate::signal::state::{pending_for_current, take_pending};
+    use crate::task::RunState;
     use crate::task::limits::{Limit, Raise};
 
     fn user(signo: i32) -> SigInfo {
@@ -164,6 +166,16 @@ mod tests {
         thread.signals.set_blocked(SignalSet::EMPTY);
         assert!(pending_for_current());
         assert_eq!(take_pending(sigchld).map(|info| info.signo), Some(17));
+    }
+
+    #[test]
+    fn a_signal_wakes_the_current_thread_when_all_sleep() {
+        let thread = task::current_arc();
+        thread.set_run_state(RunState::Asleep);
+        post_from_host(15);
+        assert_eq!(thread.run_state(), RunState::Runnable);
+        thread.set_run_state(RunState::Running);
+        assert!(take_pending(SignalSet::of(&[15])).is_some());
     }
 
     #[test]
