@@ -190,7 +190,10 @@ fn ignored_signals_are_passed_on() {
         .arg(attacker.path(Mode::Strict))
         .output()
         .expect("a shell");
-    assert_eq!(facts(&output)["ignored_signals"], ["1"]);
+    // Whoever runs this test may ignore more, as a shell does for what it starts in the background.
+    let ignored = &facts(&output)["ignored_signals"];
+    let bits: u64 = ignored[0].parse().expect("a number");
+    assert_eq!(bits & 1, 1, "SIGHUP is bit 0 of {ignored:?}");
 }
 
 #[test]
