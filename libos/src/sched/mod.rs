@@ -81,8 +81,20 @@ pub fn serve_attention() {
         crate::time::tick();
         timer::expire(Instant::now());
         host::check();
+        QUEUE.stir(draw());
         yield_now();
     }
+}
+
+/// A number that varies from tick to tick (xorshift; Marsaglia 2003). Not for secrets.
+fn draw() -> u32 {
+    static STATE: AtomicU32 = AtomicU32::new(0x9e37_79b9);
+    let mut state = STATE.load(Ordering::Relaxed);
+    state ^= state << 13;
+    state ^= state >> 17;
+    state ^= state << 5;
+    STATE.store(state, Ordering::Relaxed);
+    state
 }
 
 fn post_host_signals(attention: u32) {
