@@ -120,6 +120,7 @@ unsafe extern "C" fn start(boot: *mut BootInfo) -> ! {
 fn first_thread(info: &'static BootInfo) -> Arc<Thread> {
     const FIRST: i32 = 1;
     let process = Process::new(FIRST);
+    process.signals.inherit_ignored(info.ignored_signals);
     let thread = Thread::new(FIRST, Arc::clone(&process));
     process.threads.lock().insert(FIRST, Arc::clone(&thread));
     set_name(&thread, info);

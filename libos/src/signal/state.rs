@@ -7,7 +7,7 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::errno::Result;
-use crate::signal::action::{Action, Actions};
+use crate::signal::action::{Action, Actions, IGNORE};
 use crate::signal::altstack::AltStack;
 use crate::signal::info::{SI_TIMER, SigInfo};
 use crate::signal::queue::Pending;
@@ -83,6 +83,20 @@ impl ProcessSignals {
     /// The action for `signo`.
     pub fn action(&self, signo: i32) -> Action {
         self.actions.lock().get(signo)
+    }
+
+    /// What execve(2) leaves: the signals of `ignored` (bit n − 1 for signal n) stay ignored.
+    pub fn inherit_ignored(&self, ignored: u64) {
+        let mut actions = self.actions.lock();
+        for signo in (1..=64).filter(|signo| ignored & (1_u64 << (signo - 1)) != 0) {
+            actions.set(
+                signo,
+                Action {
+                    handler: IGNORE,
+                    ..Action::default()
+                },
+            );
+        }
     }
 
     /// Replaces the action for `signo`; returns the old one.
@@ -170,4 +184,19 @@ pub fn peek_pending(set: SignalSet) -> SignalSet {
         let shared = thread.process().signals.inbox.set();
         thread.signals.inbox.set().union(shared).and(set)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_caller_ignored_stays_ignored() {
+        let signals = ProcessSignals::default();
+        signals.inherit_ignored(1 << 0 | 1 << 14);
+        let ignored: Vec<i32> = (1..=64)
+            .filter(|&signo| signals.action(signo).handler == IGNORE)
+            .collect();
+        assert_eq!(ignored, [1, 15]);
+    }
 }
