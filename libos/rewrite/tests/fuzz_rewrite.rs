@@ -19,8 +19,8 @@ mod common;
 use bolero::check;
 use common::file::{self, CODE_VADDR, Segment};
 use libos_rewrite::{
-    Claim, Error, Facts, Layout, Mode, Region, Text, check as check_claim, redirect, rewrite,
-    verify,
+    Claim, Error, Facts, Layout, Mode, Region, Text, Violation, check as check_claim, redirect,
+    rewrite, verify,
 };
 
 const LAYOUT: Layout = Layout {
@@ -169,6 +169,10 @@ fn rewrite_and_verify(elf: &[u8]) {
                 verify(elf, &output, LAYOUT).unwrap();
                 assert!(mode == Mode::Compat || output.stats.trapped == 0);
             }
+            // Random bytes hold branches into the middle of instructions. Where such a second reading
+            // of patched bytes makes a new `syscall`, the verifier's refusal is the right answer;
+            // any other violation is the planner's mistake.
+            Err(Error::Verify(Violation::GateLeft(_))) => {}
             Err(Error::Verify(violation)) => panic!("{violation} in {elf:02x?}"),
             Err(Error::Unredirectable(refusals)) => assert!(!refusals.is_empty()),
             Err(_) => {}
