@@ -166,6 +166,9 @@ fn record(facts: &Facts<'_>, args: &[Vec<u8>], env: &[Vec<u8>], arena: &mut Aren
         cpuinfo: Array::from_static(&[]),
         host_memory: facts.host.memory,
         ignored_signals: facts.ignored_signals,
+        interfaces: Array::from_static(&[]),
+        dns: Array::from_static(&[]),
+        dns_search: Array::from_static(&[]),
     }
 }
 

@@ -238,4 +238,10 @@ pub struct BootInfo {
     pub host_memory: u64,
     /// Signals that the caller had set to be ignored (`nohup`): bit `n - 1` for signal `n`.
     pub ignored_signals: u64,
+    /// Network interfaces.
+    pub interfaces: Array<crate::net::NetInterface>,
+    /// Name servers, for `/etc/resolv.conf`.
+    pub dns: Array<crate::net::NetAddress>,
+    /// Domains to search, for `/etc/resolv.conf`.
+    pub dns_search: Array<Text>,
 }

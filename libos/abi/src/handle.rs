@@ -25,11 +25,13 @@ pub enum HandleKind {
     /// `/proc/cpuinfo`: read when the guest first asks for it, since formatting it takes the host
     /// longer than all other facts of the boot information together.
     CpuInfo = 8,
+    /// A network interface's frames.
+    Net = 9,
 }
 
 impl HandleKind {
     /// All kinds, in order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ConsoleIn,
         Self::ConsoleOut,
         Self::ConsoleErr,
@@ -38,6 +40,7 @@ impl HandleKind {
         Self::Pagemap,
         Self::Statm,
         Self::CpuInfo,
+        Self::Net,
     ];
 
     /// What may be done with a handle of this kind.
@@ -64,6 +67,13 @@ impl HandleKind {
                 pwrite: false,
                 poll: false,
             },
+            Self::Net => Rights {
+                read: true,
+                write: true,
+                pread: false,
+                pwrite: false,
+                poll: true,
+            },
             Self::Pagemap | Self::Statm | Self::CpuInfo => Rights {
                 read: false,
                 write: false,
@@ -85,6 +95,7 @@ impl HandleKind {
             Self::Pagemap => "pagemap",
             Self::Statm => "statm",
             Self::CpuInfo => "cpuinfo",
+            Self::Net => "net",
         }
     }
 }

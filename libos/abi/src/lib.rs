@@ -17,6 +17,7 @@ pub mod hypercall;
 pub mod image;
 #[cfg(feature = "manifest")]
 pub mod manifest;
+pub mod net;
 
 /// Version of everything in this crate. The tender refuses an image of another version, and the
 /// libOS refuses boot information of another version.

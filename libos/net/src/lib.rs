@@ -1,0 +1,32 @@
+//! TCP/IP over frames.
+//!
+//! The protocol half of the network, without system calls, threads or clocks: frames and the time
+//! come in as arguments, frames and events go out. The libOS puts Linux's sockets over it, the
+//! user-mode network helper puts the host's sockets behind it.
+//!
+//! - [`stack::Stack`]: all of it together: interfaces, routes, and the transports.
+//! - [`device::Device`]: where an interface's frames go.
+//! - [`owner::Owner`]: who decides on connections and takes datagrams.
+//! - [`tcp`]: connections, found by a hash of their addresses, over an engine behind a trait.
+//! - [`ip`]: addresses, routes, neighbours, fragments, ICMP, configuration.
+//!
+//! It has no sockets, no ports to reserve and no loopback: these are the owner's.
+
+#![cfg_attr(not(test), no_std)]
+#![deny(unsafe_code)]
+
+extern crate alloc;
+
+pub mod address;
+pub mod config;
+pub mod device;
+pub mod ip;
+pub mod output;
+pub mod owner;
+pub mod stack;
+pub mod tcp;
+
+/// Points in time, in microseconds since an origin that the caller chooses.
+pub mod time {
+    pub use smoltcp::time::{Duration, Instant};
+}
