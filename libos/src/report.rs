@@ -9,6 +9,17 @@ pub fn write(_status: u8) {}
 #[cfg(not(test))]
 pub use image::write;
 
+/// Tells the user on standard error what the program itself cannot know: a device is gone.
+pub fn warn(message: core::fmt::Arguments<'_>) {
+    #[cfg(not(test))]
+    {
+        use core::fmt::Write;
+        let _ = writeln!(crate::panic::LastWords, "libos: {message}");
+    }
+    #[cfg(test)]
+    let _ = message;
+}
+
 #[cfg(not(test))]
 mod image {
     use alloc::string::String;

@@ -135,7 +135,8 @@ impl Stack {
         verdict: Verdict,
         owner: &mut dyn Owner,
     ) -> Option<ConnectionId> {
-        self.tcp.decide(now, flow, verdict, &mut self.internet, owner)
+        self.tcp
+            .decide(now, flow, verdict, &mut self.internet, owner)
     }
 
     /// By which interface, and from which address, packets to `destination` go.

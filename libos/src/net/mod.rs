@@ -10,6 +10,8 @@
 //! network device, and answer EAFNOSUPPORT.
 
 pub mod address;
+
+pub mod inet;
 pub mod message;
 pub mod options;
 pub mod socket;

@@ -10,7 +10,7 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use core::time::Duration;
 
 use libos_abi::handle::Handle;
@@ -20,6 +20,69 @@ use crate::hypercall::{self, PollFd};
 use crate::sync::SpinLock;
 use crate::sync::wait::{WaitQueue, Woken};
 use crate::time::Instant;
+
+/// A handle that the libOS itself reads and writes, whoever runs: a network interface's.
+pub trait HostDevice: Send + Sync {
+    /// The handle.
+    fn handle(&self) -> &'static Handle;
+
+    /// What an idle poll is to wait for.
+    fn wanted(&self) -> PollEvents;
+
+    /// Takes what came, without waiting. `came` is what the host told, or nothing if it was not
+    /// asked. Says whether there was anything, so that it is called again.
+    fn service(&self, came: PollEvents) -> bool;
+}
+
+/// All devices; they live as long as the process.
+static DEVICES: SpinLock<Vec<Arc<dyn HostDevice>>> = SpinLock::new(Vec::new());
+
+/// Devices are serviced this often, in nanoseconds, while threads keep the CPU busy: a read of an
+/// idle handle costs 200 ns, and a frame should not wait for the tick.
+const SERVICE_PERIOD_NS: u64 = 50_000;
+
+/// When devices were serviced last, in nanoseconds of CLOCK_MONOTONIC.
+static SERVICED: AtomicU64 = AtomicU64::new(0);
+
+/// Whether there are devices: what the scheduler asks at each switch.
+static HAS_DEVICES: AtomicBool = AtomicBool::new(false);
+
+/// Adds a device, to be serviced from now on.
+pub fn add_device(device: Arc<dyn HostDevice>) {
+    DEVICES.lock().push(device);
+    HAS_DEVICES.store(true, Ordering::Relaxed);
+}
+
+fn has_devices() -> bool {
+    HAS_DEVICES.load(Ordering::Relaxed)
+}
+
+/// Each device in turn, with the list unlocked.
+fn devices() -> impl Iterator<Item = Arc<dyn HostDevice>> {
+    (0..).map_while(|index: usize| DEVICES.lock().get(index).cloned())
+}
+
+/// Services all devices; says whether any had something.
+pub fn service_devices() -> bool {
+    if !has_devices() {
+        return false;
+    }
+    SERVICED.store(hypercall::monotonic_ns(), Ordering::Relaxed);
+    devices().fold(false, |any, device| {
+        device.service(PollEvents::empty()) | any
+    })
+}
+
+/// Services all devices unless that was done a moment ago.
+pub fn service_devices_now_and_then() {
+    if !has_devices() {
+        return;
+    }
+    let since = hypercall::monotonic_ns().saturating_sub(SERVICED.load(Ordering::Relaxed));
+    if since >= SERVICE_PERIOD_NS {
+        service_devices();
+    }
+}
 
 /// All sources, in the order of their making; they live as long as the process.
 static SOURCES: SpinLock<Vec<Arc<HostSource>>> = SpinLock::new(Vec::new());
@@ -107,12 +170,17 @@ impl HostSource {
 
 /// Whether anybody waits for a host handle.
 pub fn anyone_waits() -> bool {
+    has_devices() || some_source_is_awaited()
+}
+
+fn some_source_is_awaited() -> bool {
     SOURCES.lock().iter().any(|source| source.is_awaited())
 }
 
 /// Wakes the waiters whose handle is ready, without waiting.
 pub fn check() {
-    if anyone_waits() {
+    service_devices();
+    if some_source_is_awaited() {
         poll_until(Some(Duration::ZERO));
     }
 }
@@ -132,6 +200,7 @@ fn poll_until(timeout: Option<Duration>) {
 
 /// Appends every handle that is waited for to `set`.
 fn fill(set: &mut Vec<PollFd>) {
+    set.extend(devices().map(|device| poll_fd(device.handle(), device.wanted())));
     let sources = SOURCES.lock();
     set.extend(
         sources
@@ -144,10 +213,16 @@ fn fill(set: &mut Vec<PollFd>) {
 /// Tells the sources what the host answered for the entries that [`fill`] made.
 fn announce(set: &[PollFd]) {
     for entry in set.iter().filter(|entry| entry.revents != 0) {
-        if let Some(source) = find(entry.fd) {
+        if let Some(device) = find_device(entry.fd) {
+            device.service(from_host(entry.revents));
+        } else if let Some(source) = find(entry.fd) {
             source.came(from_host(entry.revents));
         }
     }
+}
+
+fn find_device(fd: i32) -> Option<Arc<dyn HostDevice>> {
+    devices().find(|device| device.handle().fd == fd)
 }
 
 fn find(fd: i32) -> Option<Arc<HostSource>> {

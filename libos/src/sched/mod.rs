@@ -198,6 +198,7 @@ fn run_next() {
 fn next_runnable() -> Arc<Thread> {
     loop {
         if let Some(next) = QUEUE.pop() {
+            host::service_devices_now_and_then();
             return next;
         }
         // Idle time is nobody's CPU time, though it passes on the last thread's stack.
@@ -213,7 +214,7 @@ fn idle() {
     let attention = ATTENTION.swap(0, Ordering::Relaxed);
     post_host_signals(attention);
     timer::expire(Instant::now());
-    if QUEUE.is_empty() {
+    if QUEUE.is_empty() && !host::service_devices() {
         host::poll(timer::next_deadline());
     }
 }

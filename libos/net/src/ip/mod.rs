@@ -21,12 +21,5 @@ impl Output for Internet {
     fn completes_checksums(&self, _: IpAddr) -> bool {
         false
     }
-    fn send(
-        &mut self,
-        _: IpAddr,
-        _: usize,
-        _: Completion,
-        _: &mut dyn FnMut(&mut [u8]),
-    ) {
-    }
+    fn send(&mut self, _: IpAddr, _: usize, _: Completion, _: &mut dyn FnMut(&mut [u8])) {}
 }
