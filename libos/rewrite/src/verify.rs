@@ -298,7 +298,10 @@ fn check_after(
 ) -> Result<(), Violation> {
     let after = sweep(claim.patched, claim.facts);
     for gate in reach::judge(claim.patched, claim.facts, &after).gates {
-        let near = patches.partition_point(|patch| patch.end <= gate.start);
+        // The instruction itself: a prefix before it may be the last byte of a jump that was written,
+        // and changes nothing (`f3` before a trapped `syscall`).
+        let opcode = gate.after - 2;
+        let near = patches.partition_point(|patch| patch.end <= opcode);
         let written = patches
             .get(near)
             .is_some_and(|patch| patch.start < gate.after);
