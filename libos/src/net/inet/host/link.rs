@@ -91,50 +91,67 @@ impl HostDevice for Link {
         if self.is_dead.load(Ordering::Relaxed) {
             return false;
         }
-        if came.contains(PollEvents::OUT) && self.unsent.flush() {
-            with(|stack, now, owner| stack.writable(now, self.interface, owner));
-        }
         let mut inbox = self.inbox.lock();
-        for turn in 0..FRAMES_PER_TURN {
-            match self.receive(&mut inbox) {
-                Ok(true) => {}
-                Ok(false) => return turn > 0,
-                Err(_) => {
-                    self.link_down();
-                    return true;
+        with(|stack, now, owner| {
+            if came.contains(PollEvents::OUT) && self.unsent.flush() {
+                stack.writable(now, self.interface, owner);
+            }
+            for turn in 0..FRAMES_PER_TURN {
+                let received = self.receive(&mut inbox, &mut |frame| {
+                    stack.receive(now, self.interface, frame, owner);
+                });
+                match received {
+                    Ok(true) => {}
+                    Ok(false) => return turn > 0,
+                    Err(_) => {
+                        self.link_down();
+                        stack.set_link(now, self.interface, false, owner);
+                        return true;
+                    }
                 }
             }
-        }
-        true
+            true
+        })
     }
 }
 
 impl Link {
-    /// Takes what one read gives; says whether it gave anything.
-    fn receive(&self, inbox: &mut Inbox) -> Result<bool, Errno> {
+    /// Passes on what one read gives; says whether it gave anything.
+    fn receive(&self, inbox: &mut Inbox, take: &mut dyn FnMut(&[u8])) -> Result<bool, Errno> {
         let room = &mut inbox.bytes[inbox.filled..];
         let count = match hypercall::read(self.handle, room.as_mut_ptr(), room.len()) {
             Ok(0) => return Err(Errno::EPIPE),
             Ok(count) => count,
-            Err(Errno::EAGAIN | Errno::EINTR) => return Ok(false),
             // A tap that is set down says EIO on reads; it may come up again.
-            Err(Errno::EIO | Errno::ENETDOWN) => return Ok(false),
+            Err(Errno::EAGAIN | Errno::EINTR | Errno::EIO | Errno::ENETDOWN) => return Ok(false),
             Err(error) => return Err(error),
         };
-        if self.framing != Framing::Stream {
-            let frame = &inbox.bytes[..count];
-            with(|stack, now, owner| stack.receive(now, self.interface, frame, owner));
-            return Ok(true);
+        if self.framing == Framing::Stream {
+            inbox.filled += count;
+            inbox.take_frames(take)?;
+        } else {
+            take(&inbox.bytes[..count]);
         }
-        inbox.filled += count;
-        self.take_frames(inbox)?;
         Ok(true)
     }
 
-    /// Takes all whole frames of a stream.
-    fn take_frames(&self, inbox: &mut Inbox) -> Result<(), Errno> {
+    fn link_down(&self) {
+        self.is_dead.store(true, Ordering::Relaxed);
+        crate::report::warn(format_args!(
+            "the other end of the network device \"{}\" is gone: its link is down",
+            self.name
+        ));
+    }
+}
+
+impl Inbox {
+    /// Takes all whole frames of a stream, each behind its length.
+    ///
+    /// # Errors
+    /// EPROTO for a length that no frame has: the stream cannot be understood any more.
+    fn take_frames(&mut self, take: &mut dyn FnMut(&[u8])) -> Result<(), Errno> {
         let mut at = 0;
-        while let Some((length, rest)) = inbox.bytes[at..inbox.filled].split_first_chunk::<4>() {
+        while let Some((length, rest)) = self.bytes[at..self.filled].split_first_chunk::<4>() {
             let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
             if length > LONGEST_FRAME {
                 return Err(Errno::EPROTO);
@@ -142,21 +159,12 @@ impl Link {
             let Some(frame) = rest.get(..length) else {
                 break;
             };
-            with(|stack, now, owner| stack.receive(now, self.interface, frame, owner));
+            take(frame);
             at += 4 + length;
         }
-        inbox.bytes.copy_within(at..inbox.filled, 0);
-        inbox.filled -= at;
+        self.bytes.copy_within(at..self.filled, 0);
+        self.filled -= at;
         Ok(())
-    }
-
-    fn link_down(&self) {
-        self.is_dead.store(true, Ordering::Relaxed);
-        with(|stack, now, owner| stack.set_link(now, self.interface, false, owner));
-        crate::report::warn(format_args!(
-            "the other end of the network device \"{}\" is gone: its link is down",
-            self.name
-        ));
     }
 }
 
@@ -271,4 +279,53 @@ fn route(given: &NetRoute) -> Option<Route> {
         gateway: address(&given.gateway),
         metric: given.metric,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inbox(bytes: &[u8]) -> Inbox {
+        let mut inbox = Inbox {
+            bytes: alloc::vec![0; BUFFER],
+            filled: bytes.len(),
+        };
+        inbox.bytes[..bytes.len()].copy_from_slice(bytes);
+        inbox
+    }
+
+    #[test]
+    fn frames_are_taken_from_a_stream_as_they_become_whole() {
+        let mut inbox = inbox(b"\0\0\0\x02ab\0\0\0\x03cd");
+        let mut frames: Vec<Vec<u8>> = Vec::new();
+        let taken = inbox.take_frames(&mut |frame| frames.push(frame.to_vec()));
+        assert_eq!(taken, Ok(()));
+        assert_eq!(frames, [b"ab".to_vec()]);
+        assert_eq!(inbox.filled, 6, "the rest waits");
+        inbox.bytes[6] = b'e';
+        inbox.filled = 7;
+        let taken = inbox.take_frames(&mut |frame| frames.push(frame.to_vec()));
+        assert_eq!(taken, Ok(()));
+        assert_eq!(frames[1], b"cde");
+        assert_eq!(inbox.filled, 0);
+    }
+
+    #[test]
+    fn a_length_that_no_frame_has_ends_the_stream() {
+        let mut inbox = inbox(&[0, 2, 0, 0, 1]);
+        assert_eq!(inbox.take_frames(&mut |_| ()), Err(Errno::EPROTO));
+    }
+
+    #[test]
+    fn addresses_of_unknown_versions_are_left_out() {
+        let mut given = NetAddress {
+            version: 4,
+            prefix: 24,
+            bytes: [10, 0, 2, 15, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        };
+        assert_eq!(address(&given), Some(IpAddr::from([10, 0, 2, 15])));
+        assert_eq!(network(&given).map(|network| network.prefix), Some(24));
+        given.version = 5;
+        assert_eq!(address(&given), None);
+    }
 }
