@@ -140,6 +140,17 @@ impl Drop for Rights {
     }
 }
 
+/// A control message that only the socket's family understands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ControlMessage {
+    /// `cmsg_level`.
+    pub level: u32,
+    /// `cmsg_type`.
+    pub kind: u32,
+    /// What follows the header.
+    pub data: Vec<u8>,
+}
+
 /// What travels beside the bytes.
 #[derive(Default)]
 pub struct Ancillary {
@@ -147,12 +158,14 @@ pub struct Ancillary {
     pub rights: Option<Rights>,
     /// Who sent it, if said or asked for.
     pub credentials: Option<Credentials>,
+    /// What belongs to the network: addresses, hop limits, timestamps.
+    pub network: Vec<ControlMessage>,
 }
 
 impl Ancillary {
     /// Whether there is nothing.
     pub fn is_empty(&self) -> bool {
-        self.rights.is_none() && self.credentials.is_none()
+        self.rights.is_none() && self.credentials.is_none() && self.network.is_empty()
     }
 
     /// The same once more.
@@ -163,6 +176,7 @@ impl Ancillary {
         Ok(Self {
             rights: self.rights.as_ref().map(Rights::duplicate).transpose()?,
             credentials: self.credentials,
+            network: self.network.clone(),
         })
     }
 }
@@ -190,6 +204,8 @@ pub struct Received {
     pub full_len: usize,
     /// Whether a record ended.
     pub end_of_record: bool,
+    /// Whether it comes from the queue of errors (MSG_ERRQUEUE).
+    pub is_error: bool,
     /// Who sent it, where the socket tells.
     pub from: Option<RawAddress>,
     /// What came along.

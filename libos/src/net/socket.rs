@@ -99,6 +99,12 @@ pub trait Socket: Send + Sync {
     /// How many bytes were sent and not yet received (TIOCOUTQ).
     fn unsent_bytes(&self) -> usize;
 
+    /// Requests of its family (netdevice(7)); ENOTTY by default.
+    fn ioctl(&self, request: u32, argument: usize) -> Result<usize> {
+        let _ = (request, argument);
+        Err(Errno::ENOTTY)
+    }
+
     /// The last descriptor is gone.
     fn close(&self);
 
@@ -181,7 +187,7 @@ impl File for SocketFile {
         let bytes = match request {
             FIONREAD => self.socket.readable_bytes()?,
             TIOCOUTQ => self.socket.unsent_bytes(),
-            _ => return Err(Errno::ENOTTY),
+            _ => return self.socket.ioctl(request, argument),
         };
         let bytes = i32::try_from(bytes).unwrap_or(i32::MAX);
         UserPtr::<i32>::new(argument).write(bytes)?;

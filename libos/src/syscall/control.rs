@@ -7,7 +7,7 @@ use linux_raw_sys::net::SOL_SOCKET;
 
 use crate::errno::{Errno, Result};
 use crate::fs::file::OpenFile;
-use crate::net::message::{Ancillary, Credentials, MessageFlags, Rights};
+use crate::net::message::{Ancillary, ControlMessage, Credentials, MessageFlags, Rights};
 use crate::syscall::event::open_file;
 use crate::task;
 use crate::user::{Plain, UserPtr};
@@ -59,8 +59,12 @@ pub(super) fn read(place: UserPtr<u8>, len: usize) -> Result<Ancillary> {
             }
             (SOL_SOCKET, SCM_CREDENTIALS) => ancillary.credentials = Some(claimed(data)?),
             (SOL_SOCKET, _) => return Err(Errno::EINVAL),
-            // Other levels are other families' business.
-            _ => {}
+            // Other levels are the families' business.
+            (level, kind) => ancillary.network.push(ControlMessage {
+                level,
+                kind,
+                data: data.to_vec(),
+            }),
         }
     }
     if !files.is_empty() {
@@ -136,7 +140,11 @@ pub(super) fn write(
     };
     if let Some(Credentials { pid, uid, gid }) = ancillary.credentials {
         let words = [pid, uid.cast_signed(), gid.cast_signed()];
-        writer.put(SCM_CREDENTIALS, &words.map(i32::to_ne_bytes).concat());
+        let data = words.map(i32::to_ne_bytes).concat();
+        writer.put(SOL_SOCKET, SCM_CREDENTIALS, &data);
+    }
+    for message in &ancillary.network {
+        writer.put(message.level, message.kind, &message.data);
     }
     if let Some(rights) = ancillary.rights {
         writer.put_rights(&rights, flags.contains(MessageFlags::CMSG_CLOEXEC));
@@ -160,7 +168,7 @@ impl Writer {
         (self.room - self.used).checked_sub(HEADER)
     }
 
-    fn put(&mut self, kind: u32, data: &[u8]) {
+    fn put(&mut self, level: u32, kind: u32, data: &[u8]) {
         let Some(fits) = self.data_room() else {
             self.truncated = true;
             return;
@@ -169,7 +177,7 @@ impl Writer {
         let data = &data[..data.len().min(fits)];
         let header = ControlHeader {
             len: HEADER + data.len(),
-            level: SOL_SOCKET,
+            level,
             kind,
         };
         let written = self
@@ -201,7 +209,7 @@ impl Writer {
         });
         self.truncated |= numbers.len() < 4 * rights.files().len();
         if !numbers.is_empty() {
-            self.put(SCM_RIGHTS, &numbers);
+            self.put(SOL_SOCKET, SCM_RIGHTS, &numbers);
         }
     }
 }
@@ -241,18 +249,24 @@ mod tests {
             assert_eq!(read_bytes(&bytes).err(), Some(expected), "{bytes:?}");
         }
         let other_level = message(20, 41, 1, &[0; 4]);
-        assert!(read_bytes(&other_level).is_ok_and(|found| found.is_empty()));
+        let found = read_bytes(&other_level).expect("well formed");
+        let expected = ControlMessage {
+            level: 41,
+            kind: 1,
+            data: std::vec![0; 4],
+        };
+        assert_eq!(found.network, [expected]);
     }
 
     #[test]
     fn credentials_are_told_and_cut() {
         let ancillary = || Ancillary {
-            rights: None,
             credentials: Some(Credentials {
                 pid: 5,
                 uid: 6,
                 gid: 7,
             }),
+            ..Ancillary::default()
         };
         let mut buffer = [0_u8; 32];
         let mut place = || UserPtr::new(buffer.as_mut_ptr() as usize);

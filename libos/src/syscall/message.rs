@@ -219,6 +219,7 @@ fn receive_one(
     let mut result = flags & MessageFlags::CMSG_CLOEXEC;
     result.set(MessageFlags::CTRUNC, written.truncated);
     result.set(MessageFlags::EOR, received.end_of_record);
+    result.set(MessageFlags::ERRQUEUE, received.is_error);
     result.set(MessageFlags::TRUNC, received.full_len > received.count);
     header.flags = result.bits();
     Ok(length(&received, flags))

@@ -16,7 +16,7 @@ use crate::user::UserPtr;
 const TYPE_BITS: u32 = 0xf;
 
 /// The longest option value that is looked at, in bytes.
-const MAX_OPTION: usize = 64;
+const MAX_OPTION: usize = 512;
 
 /// An open file description that is a socket.
 pub(super) struct SocketFd {

@@ -221,7 +221,7 @@ impl PacketQueue {
             full_len: packet.size(),
             end_of_record: true,
             from: packet.from.as_ref().map(|name| name.to_raw()),
-            ancillary: Ancillary::default(),
+            ..Received::default()
         };
         if take == Take::Peek {
             received.ancillary = packet.ancillary.duplicate()?;
@@ -240,12 +240,12 @@ mod tests {
 
     fn credentials(pid: i32) -> Ancillary {
         Ancillary {
-            rights: None,
             credentials: Some(Credentials {
                 pid,
                 uid: 0,
                 gid: 0,
             }),
+            ..Ancillary::default()
         }
     }
 

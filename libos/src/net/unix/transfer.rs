@@ -20,7 +20,8 @@ const OVERHEAD: usize = 32;
 const TELL_FROM: usize = 2048;
 
 impl UnixSocket {
-    pub(super) fn send_message(&self, message: Outgoing<'_, '_>) -> Result<usize> {
+    pub(super) fn send_message(&self, mut message: Outgoing<'_, '_>) -> Result<usize> {
+        message.ancillary.network.clear();
         if message.flags.contains(MessageFlags::OOB) {
             return Err(Errno::EOPNOTSUPP);
         }
