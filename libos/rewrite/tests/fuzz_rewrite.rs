@@ -72,7 +72,11 @@ fn assemble(input: &[u8]) -> Vec<u8> {
 /// Redirects code at addresses and verifies the result; `true` where there was a site.
 fn redirect_and_check(code: &[u8], facts: &Facts<'_>) -> bool {
     let text = Text::new(vec![Region::new(CODE_VADDR, code).unwrap()]).unwrap();
-    let redirection = redirect(&text, facts, LAYOUT).unwrap();
+    let redirection = match redirect(&text, facts, LAYOUT) {
+        // An operand 2 GiB away, below address 0: no program's, and none that can be moved.
+        Err(Error::OutOfReach { .. }) => return false,
+        redirection => redirection.unwrap(),
+    };
     let mut patched = code.to_vec();
     for patch in &redirection.patches {
         let start = usize::try_from(patch.vaddr - CODE_VADDR).unwrap();
