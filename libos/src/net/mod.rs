@@ -5,6 +5,8 @@
 //! - [`message`]: what a send carries and a receive yields, with control messages.
 //! - [`options`]: the options of level SOL_SOCKET, which all families share.
 //! - [`unix`]: AF_UNIX, inside the process.
+//! - [`inet`]: AF_INET and AF_INET6.
+//! - [`netlink`]: AF_NETLINK: what the network is like.
 //!
 //! A family plugs in by a line in [`create`]. The internet families are not here yet: they need a
 //! network device, and answer EAFNOSUPPORT.
@@ -13,6 +15,7 @@ pub mod address;
 
 pub mod inet;
 pub mod message;
+pub mod netlink;
 pub mod options;
 pub mod socket;
 pub mod unix;
@@ -34,6 +37,9 @@ const TYPE_LIMIT: u32 = 11;
 /// EAFNOSUPPORT, EINVAL for a number that is no type, ESOCKTNOSUPPORT, EPROTONOSUPPORT.
 pub fn create(domain: u32, socket_type: u32, protocol: u32) -> Result<Arc<dyn Socket>> {
     check_family(domain, socket_type)?;
+    if domain == AF_NETLINK {
+        return Ok(netlink::NetlinkSocket::create(socket_type, protocol)?);
+    }
     Ok(UnixSocket::new(unix::kind(socket_type, protocol)?))
 }
 
@@ -43,6 +49,9 @@ pub fn create(domain: u32, socket_type: u32, protocol: u32) -> Result<Arc<dyn So
 /// As [`create`]; EOPNOTSUPP for a family that has no pairs.
 pub fn pair(domain: u32, socket_type: u32, protocol: u32) -> Result<[Arc<dyn Socket>; 2]> {
     check_family(domain, socket_type)?;
+    if domain == AF_NETLINK {
+        return Err(Errno::EOPNOTSUPP);
+    }
     let [first, second] = UnixSocket::pair(unix::kind(socket_type, protocol)?);
     Ok([first, second])
 }
@@ -52,11 +61,10 @@ fn check_family(domain: u32, socket_type: u32) -> Result<()> {
         return Err(Errno::EINVAL);
     }
     match domain {
-        AF_UNIX => Ok(()),
+        AF_UNIX | AF_NETLINK => Ok(()),
         AF_INET | AF_INET6 | AF_PACKET => {
             Err(Errno::EAFNOSUPPORT.because("the image has no network device"))
         }
-        AF_NETLINK => Err(Errno::EAFNOSUPPORT.because("there is no network to configure")),
         _ => Err(Errno::EAFNOSUPPORT),
     }
 }
@@ -74,7 +82,9 @@ mod tests {
             (AF_UNIX, 4, 0, Some(Errno::ESOCKTNOSUPPORT)),
             (AF_UNIX, 11, 0, Some(Errno::EINVAL)),
             (AF_INET, 1, 0, Some(Errno::EAFNOSUPPORT)),
-            (AF_NETLINK, 3, 0, Some(Errno::EAFNOSUPPORT)),
+            (AF_NETLINK, 3, 0, None),
+            (AF_NETLINK, 1, 0, Some(Errno::ESOCKTNOSUPPORT)),
+            (AF_NETLINK, 3, 4, Some(Errno::EPROTONOSUPPORT)),
             (999, 1, 0, Some(Errno::EAFNOSUPPORT)),
         ] {
             let result = create(domain, socket_type, protocol).err();

@@ -91,6 +91,12 @@ impl Options {
         self.values.lock().send_buffer
     }
 
+    /// Size of the receiving buffer in bytes.
+    #[inline]
+    pub fn receive_buffer(&self) -> usize {
+        self.values.lock().receive_buffer
+    }
+
     /// Whether received messages tell who sent them (SO_PASSCRED).
     #[inline]
     pub fn passes_credentials(&self) -> bool {
