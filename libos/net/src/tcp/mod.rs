@@ -1,12 +1,41 @@
 //! TCP: connections, found by a keyed hash of their addresses, over an engine behind a trait.
+//!
+//! - [`Tcp`]: all of them; segments come in by [`Tcp::receive`] (`input`), the owner's wishes by the
+//!   other calls (`calls`), the time by [`Tcp::poll`] (`work`).
+//! - `connection`: one record; `table` finds it, `timers` knows when to look at it.
+//! - `handshake`: SYN-SENT and SYN-RECEIVED; `half_open` bounds them; `initial` numbers them.
+//! - `engine`: what is between: windows, acknowledgements, retransmission. Only established
+//!   connections that are not quiet have one, and buffers, which `memory` bounds.
+//! - `time_wait`: what remains.
+//!
+//! A connection that is quiet for a second gives its engine and buffers back and keeps a
+//! hundred bytes; the next byte either way wakes it up.
+//!
+//! What TCP does not do: urgent data (it is part of the stream), timestamps and so PAWS, Fast Open.
 
-use core::net::IpAddr;
+mod calls;
+mod connection;
+mod engine;
+mod half_open;
+mod handshake;
+mod initial;
+mod input;
+mod memory;
+mod segment;
+mod sequence;
+mod table;
+mod time_wait;
+mod timers;
+mod work;
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
 use crate::address::Flow;
 use crate::config::InterfaceId;
-use crate::output::Output;
-use crate::owner::{Owner, Token};
 use crate::time::{Duration, Instant};
+
+pub use self::memory::{Allocate, allocate_zeroed};
 
 /// A connection; never used again for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -23,6 +52,14 @@ pub struct TcpOptions {
     pub nodelay: bool,
     /// Send probes when idle for so long (SO_KEEPALIVE, TCP_KEEPIDLE).
     pub keep_alive: Option<Duration>,
+    /// Time between probes (TCP_KEEPINTVL).
+    pub keep_alive_interval: Duration,
+    /// Give up after so many probes without an answer (TCP_KEEPCNT).
+    pub keep_alive_count: u32,
+    /// Repeat a SYN so often before giving up (TCP_SYNCNT): 6 is 127 seconds.
+    pub syn_retries: u8,
+    /// Longest segment in bytes of data, if less than what the path takes (TCP_MAXSEG).
+    pub max_segment: Option<u16>,
     /// Give up on unacknowledged data after so long (TCP_USER_TIMEOUT).
     pub user_timeout: Option<Duration>,
     /// Hop limit (IP_TTL).
@@ -38,6 +75,10 @@ impl Default for TcpOptions {
             send_buffer: 256 * 1024,
             nodelay: false,
             keep_alive: None,
+            keep_alive_interval: Duration::from_secs(75),
+            keep_alive_count: 9,
+            syn_retries: 6,
+            max_segment: None,
             user_timeout: None,
             hop_limit: 64,
             traffic_class: 0,
@@ -70,6 +111,8 @@ pub enum TcpError {
     Refused,
     /// A reset (ECONNRESET).
     Reset,
+    /// A reset after the other side had ended its half (EPIPE).
+    Broken,
     /// No answer for too long (ETIMEDOUT).
     TimedOut,
     /// ENETUNREACH.
@@ -121,157 +164,87 @@ pub struct TcpInfo {
     pub receive_window: u32,
 }
 
+/// What was counted, for `/proc/net/snmp` and `/proc/net/netstat`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TcpCounters {
+    /// Segments that came.
+    pub received: u64,
+    /// Of these, dropped as malformed or with a wrong checksum.
+    pub malformed: u64,
+    /// Resets sent.
+    pub resets_sent: u64,
+    /// Connections begun by us.
+    pub active_opens: u64,
+    /// Connections begun by others.
+    pub passive_opens: u64,
+    /// Half-open connections that gave way to newer ones.
+    pub half_open_evicted: u64,
+    /// Connections refused for want of memory.
+    pub no_memory: u64,
+}
+
 /// All connections.
-#[derive(Debug, Default)]
-pub struct Tcp {}
+#[derive(Debug)]
+pub struct Tcp {
+    table: table::Table,
+    timers: timers::Timers,
+    time_wait: time_wait::TimeWait,
+    half_open: half_open::HalfOpen,
+    deferred: half_open::Deferred,
+    initial: initial::Initial,
+    context: engine::Context,
+    memory: memory::Memory,
+    /// Connections with something to send at the next poll.
+    pending: Vec<ConnectionId>,
+    /// Connections that found no room on the way out.
+    blocked: VecDeque<ConnectionId>,
+    /// Connections without an owner that are not over.
+    orphans: usize,
+    /// Answers to suspicious segments, in the present second.
+    challenges: (i64, u32),
+    /// Where the search for quiet connections goes on.
+    hand: u32,
+    /// The last moment that was told.
+    now: Instant,
+    counters: TcpCounters,
+}
+
+impl Default for Tcp {
+    /// With a key that everybody knows: for tests.
+    fn default() -> Self {
+        Self::new([0; 16])
+    }
+}
 
 impl Tcp {
-    /// With the key of the hash.
-    pub fn new(_key: [u8; 16]) -> Self {
-        Self {}
+    /// With the key of the hashes.
+    pub fn new(key: [u8; 16]) -> Self {
+        Self {
+            table: table::Table::new(key),
+            timers: timers::Timers::default(),
+            time_wait: time_wait::TimeWait::new(key),
+            half_open: half_open::HalfOpen::default(),
+            deferred: half_open::Deferred::new(key),
+            initial: initial::Initial::new(key),
+            context: engine::Context::default(),
+            memory: memory::Memory::default(),
+            pending: Vec::new(),
+            blocked: VecDeque::new(),
+            orphans: 0,
+            challenges: (0, 0),
+            hand: 0,
+            now: Instant::ZERO,
+            counters: TcpCounters::default(),
+        }
     }
 
-    /// A TCP segment for us came: a whole IP packet whose header was checked; the TCP checksum is
-    /// checked here unless `checksum_good`.
-    pub fn receive(
-        &mut self,
-        _now: Instant,
-        _interface: InterfaceId,
-        _packet: &[u8],
-        _checksum_good: bool,
-        _output: &mut dyn Output,
-        _owner: &mut dyn Owner,
-    ) {
+    /// Sets how many bytes all buffers may take in all, and where they come from.
+    pub fn set_buffers(&mut self, total: usize, allocate: Allocate) {
+        self.memory.set(total, allocate);
     }
 
-    /// An ICMP error about one of our connections: ends one that is not yet established.
-    pub fn unreachable(&mut self, _flow: Flow, _error: TcpError, _owner: &mut dyn Owner) {}
-
-    /// Does what is due: retransmissions, delayed acknowledgements, data that found no room.
-    pub fn poll(&mut self, _now: Instant, _output: &mut dyn Output, _owner: &mut dyn Owner) {}
-
-    /// There is room on the way out again: connections that found none are polled.
-    pub fn writable(&mut self, _now: Instant, _output: &mut dyn Output, _owner: &mut dyn Owner) {}
-
-    /// When [`Self::poll`] wants to be called next.
-    pub fn poll_at(&self) -> Option<Instant> {
-        None
+    /// What was counted.
+    pub fn counters(&self) -> TcpCounters {
+        self.counters
     }
-
-    /// Begins a connection; [`crate::owner::TcpEvents::ESTABLISHED`] or `CLOSED` will tell.
-    ///
-    /// # Errors
-    /// [`ConnectError`].
-    pub fn connect(
-        &mut self,
-        _now: Instant,
-        _flow: Flow,
-        _token: Token,
-        _options: TcpOptions,
-        _output: &mut dyn Output,
-    ) -> Result<ConnectionId, ConnectError> {
-        Err(ConnectError::NoRoute)
-    }
-
-    /// Whether these addresses are in use, TIME-WAIT included.
-    pub fn is_used(&self, _flow: Flow) -> bool {
-        false
-    }
-
-    /// Lets `fill` put bytes into the send buffer; it is called at most twice with free room, and returns
-    /// how much it wrote. Nothing leaves before [`Self::flush`].
-    ///
-    /// # Errors
-    /// [`Refusal`].
-    pub fn send(
-        &mut self,
-        _connection: ConnectionId,
-        _fill: &mut dyn FnMut(&mut [u8]) -> usize,
-    ) -> Result<usize, Refusal> {
-        Err(Refusal::NotConnected)
-    }
-
-    /// Sends what may be sent now: data, acknowledgements, window updates.
-    pub fn flush(
-        &mut self,
-        _now: Instant,
-        _connection: ConnectionId,
-        _output: &mut dyn Output,
-        _owner: &mut dyn Owner,
-    ) {
-    }
-
-    /// Hands received bytes to `take`, at most two runs; it returns how much it took.
-    ///
-    /// # Errors
-    /// [`Refusal`].
-    pub fn receive_bytes(
-        &mut self,
-        _connection: ConnectionId,
-        _take: &mut dyn FnMut(&[u8]) -> usize,
-    ) -> Result<usize, Refusal> {
-        Err(Refusal::NotConnected)
-    }
-
-    /// As [`Self::receive_bytes`] without taking: shows what lies `skip` bytes ahead, in one run.
-    ///
-    /// # Errors
-    /// [`Refusal`].
-    pub fn peek(
-        &mut self,
-        _connection: ConnectionId,
-        _skip: usize,
-        _look: &mut dyn FnMut(&[u8]),
-    ) -> Result<(), Refusal> {
-        Err(Refusal::NotConnected)
-    }
-
-    /// Ends our half once everything is sent.
-    pub fn shutdown_send(&mut self, _connection: ConnectionId) {}
-
-    /// The owner lets go of it: what is buffered is still sent, then it ends by itself; no more events
-    /// come. Unread data, or data that comes, answers with a reset, as RFC 2525 section 2.17 and Linux have it.
-    pub fn release(&mut self, _now: Instant, _connection: ConnectionId, _output: &mut dyn Output) {}
-
-    /// Ends it at once with a reset, and lets go of it (SO_LINGER of 0).
-    pub fn abort(&mut self, _now: Instant, _connection: ConnectionId, _output: &mut dyn Output) {}
-
-    /// Changes a connection's token (accept(2): from the listener's to the socket's).
-    pub fn set_token(&mut self, _connection: ConnectionId, _token: Token) {}
-
-    /// Changes what can be changed during a connection.
-    pub fn set_options(&mut self, _connection: ConnectionId, _options: TcpOptions) {}
-
-    /// The error that ended it, not taken.
-    pub fn error(&self, _connection: ConnectionId) -> Option<TcpError> {
-        None
-    }
-
-    /// What it is about.
-    pub fn info(&self, _connection: ConnectionId) -> Option<TcpInfo> {
-        None
-    }
-
-    /// Every connection, TIME-WAIT included, for `/proc/net/tcp`.
-    pub fn each(&self, _visit: &mut dyn FnMut(&TcpInfo)) {}
-
-    /// Bytes of buffers that connections use now.
-    pub fn memory(&self) -> usize {
-        0
-    }
-
-    /// Decides on a request that was deferred.
-    pub fn decide(
-        &mut self,
-        _now: Instant,
-        _flow: Flow,
-        _verdict: crate::owner::Verdict,
-        _output: &mut dyn Output,
-        _owner: &mut dyn Owner,
-    ) -> Option<ConnectionId> {
-        None
-    }
-
-    /// Connections to or from an address that is no longer ours end with an error.
-    pub fn address_gone(&mut self, _address: IpAddr, _owner: &mut dyn Owner) {}
 }

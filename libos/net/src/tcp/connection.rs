@@ -1,0 +1,248 @@
+//! One connection's record: its phase, its owner's wishes, and the limits of time on it.
+//!
+//! - [`Connection`], [`Phase`].
+//! - [`Connection::deadline`]: the first of the limits, by which it is put on the [wheel](super::timers).
+
+use alloc::boxed::Box;
+
+use super::engine::{Current, Engine, Opening, Tuning};
+use super::handshake::Handshake;
+use super::{State, TcpError, TcpOptions};
+use crate::address::Flow;
+use crate::config::InterfaceId;
+use crate::owner::Token;
+use crate::time::{Duration, Instant};
+
+/// How long unanswered data is repeated before the connection is given up: what tcp_retries2 = 15
+/// comes to.
+const UNANSWERED: Duration = Duration::from_millis(924_600);
+/// The same for a connection that its owner let go of (tcp_orphan_retries = 8).
+const UNANSWERED_RELEASED: Duration = Duration::from_millis(102_200);
+/// How long a connection without an owner waits for the other side's end: tcp_fin_timeout.
+const FIN_WAIT_2: Duration = Duration::from_secs(60);
+/// A connection that is quiet for so long gives its buffers back.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// Where it is in its life.
+#[derive(Debug)]
+pub(crate) enum Phase {
+    /// Not yet established.
+    Opening(Box<Handshake>),
+    /// It has an engine and buffers.
+    Open(Box<Current>),
+    /// Established, and quiet: no engine.
+    Quiet(Box<Opening>),
+    /// Ended; what was received may still be read.
+    Over(Option<Box<Current>>),
+}
+
+/// A connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub flow: Flow,
+    pub token: Token,
+    pub interface: Option<InterfaceId>,
+    pub options: TcpOptions,
+    pub phase: Phase,
+    /// The owner let go.
+    pub is_released: bool,
+    /// Our half is to end once established.
+    pub is_finishing: bool,
+    /// Why it ended, until told.
+    pub error: Option<TcpError>,
+    /// Since when the other side owes an acknowledgement of anything new.
+    pub owed_since: Option<Instant>,
+    /// When it was last heard.
+    pub heard: Instant,
+    /// When anything last moved, on either side.
+    pub moved: Instant,
+    /// Since when FIN-WAIT-2 lasts without an owner.
+    pub waiting_since: Option<Instant>,
+    /// Keep-alive probes without an answer.
+    pub probes: u32,
+    /// When the last one was sent.
+    pub probed: Instant,
+    /// The sender was told that there is no room.
+    pub is_full: bool,
+    /// Egress is due at the next poll.
+    pub is_pending: bool,
+    /// The way out had no room.
+    pub is_blocked: bool,
+    /// It can't rest, unless something moves.
+    pub is_restless: bool,
+    /// Bytes of its buffers.
+    pub memory: usize,
+}
+
+/// What a limit of time asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Limit {
+    /// Give up.
+    GiveUp(TcpError),
+    /// End without an error: nobody is left to be told.
+    Drop,
+    /// Send a keep-alive probe.
+    Probe,
+    /// Give the buffers back.
+    Rest,
+}
+
+impl Connection {
+    pub fn new(
+        now: Instant,
+        flow: Flow,
+        token: Token,
+        options: TcpOptions,
+        handshake: Handshake,
+    ) -> Self {
+        Self {
+            flow,
+            token,
+            interface: None,
+            options,
+            phase: Phase::Opening(Box::new(handshake)),
+            is_released: false,
+            is_finishing: false,
+            error: None,
+            owed_since: None,
+            heard: now,
+            moved: now,
+            waiting_since: None,
+            probes: 0,
+            probed: now,
+            is_full: false,
+            is_pending: false,
+            is_blocked: false,
+            is_restless: false,
+            memory: 0,
+        }
+    }
+
+    pub fn tuning(&self) -> Tuning {
+        Tuning {
+            nodelay: self.options.nodelay,
+            hop_limit: self.options.hop_limit,
+            traffic_class: self.options.traffic_class,
+        }
+    }
+
+    pub fn state(&self) -> State {
+        match &self.phase {
+            Phase::Opening(handshake) if handshake.is_synchronized() => State::SynReceived,
+            Phase::Opening(_) => State::SynSent,
+            Phase::Open(engine) => engine.state(),
+            Phase::Quiet(_) => State::Established,
+            Phase::Over(_) => State::Closed,
+        }
+    }
+
+    pub fn engine_mut(&mut self) -> Option<&mut Current> {
+        match &mut self.phase {
+            Phase::Open(engine) | Phase::Over(Some(engine)) => Some(engine),
+            _ => None,
+        }
+    }
+
+    /// Notes what the engine's state means for the limits.
+    pub fn observe(&mut self, now: Instant, owed_before: usize) {
+        let Phase::Open(engine) = &self.phase else {
+            return;
+        };
+        let state = engine.state();
+        let ends = matches!(state, State::FinWait1 | State::Closing | State::LastAck);
+        let owed = engine.send_queue() + usize::from(ends);
+        self.owed_since = match self.owed_since {
+            _ if owed == 0 => None,
+            Some(since) if owed >= owed_before => Some(since),
+            _ => Some(now),
+        };
+        self.waiting_since = (self.is_released && state == State::FinWait2)
+            .then(|| self.waiting_since.unwrap_or(now));
+    }
+
+    /// What the other side owes: bytes, and our FIN.
+    pub fn owed(&self) -> usize {
+        match &self.phase {
+            Phase::Open(engine) => {
+                let ends = matches!(
+                    engine.state(),
+                    State::FinWait1 | State::Closing | State::LastAck
+                );
+                engine.send_queue() + usize::from(ends)
+            }
+            _ => 0,
+        }
+    }
+
+    /// The first limit of time on an established connection, and when it is reached.
+    pub fn limit(&self) -> Option<(Instant, Limit)> {
+        let limits = [
+            self.unanswered(),
+            self.waiting_since
+                .map(|since| (since + FIN_WAIT_2, Limit::Drop)),
+            self.silence(),
+            self.may_rest().then(|| (self.moved + QUIET, Limit::Rest)),
+        ];
+        limits.into_iter().flatten().min_by_key(|(at, _)| *at)
+    }
+
+    fn may_rest(&self) -> bool {
+        !self.is_restless && !self.is_released && matches!(self.phase, Phase::Open(_))
+    }
+
+    /// Something moved.
+    pub fn stir(&mut self, now: Instant) {
+        self.moved = now;
+        self.is_restless = false;
+    }
+
+    fn unanswered(&self) -> Option<(Instant, Limit)> {
+        let since = self.owed_since?;
+        let limit = Limit::GiveUp(TcpError::TimedOut);
+        if let Some(most) = self.options.user_timeout {
+            return Some((since + most, limit));
+        }
+        let most = if self.is_released {
+            UNANSWERED_RELEASED
+        } else {
+            UNANSWERED
+        };
+        // A window that stays closed is an answer, unless nobody is left to wait for it.
+        let from = if self.is_released {
+            since
+        } else {
+            since.max(self.heard)
+        };
+        Some((from + most, limit))
+    }
+
+    /// Keep-alive, as tcp(7) has it: only while nothing is owed.
+    fn silence(&self) -> Option<(Instant, Limit)> {
+        let idle = self.options.keep_alive?;
+        if self.owed_since.is_some() || self.is_released {
+            return None;
+        }
+        let is_established = matches!(
+            self.state(),
+            State::Established | State::CloseWait | State::FinWait2
+        );
+        if !is_established {
+            return None;
+        }
+        let give_up = Limit::GiveUp(TcpError::TimedOut);
+        if self.probes == 0 {
+            return Some((self.heard.max(self.moved) + idle, Limit::Probe));
+        }
+        let next = self.probed + self.options.keep_alive_interval;
+        if let Some(most) = self.options.user_timeout {
+            let end = self.heard + most.max(idle);
+            return Some(if end <= next {
+                (end, give_up)
+            } else {
+                (next, Limit::Probe)
+            });
+        }
+        let is_last = self.probes >= self.options.keep_alive_count;
+        Some((next, if is_last { give_up } else { Limit::Probe }))
+    }
+}
