@@ -252,7 +252,7 @@ impl Tcp {
         let Some(index) = self.table.index(connection) else {
             return;
         };
-        let reset = self.table.get(index).and_then(|found| reset_of(found));
+        let reset = self.table.get(index).and_then(reset_of);
         if let Some(control) = reset {
             self.counters.resets_sent += 1;
             control.send(output);

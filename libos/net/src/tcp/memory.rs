@@ -80,7 +80,7 @@ impl Memory {
         let left = self.total - self.used;
         // In 1024ths, so that the cube fits.
         let part = left / (self.total / 1024).max(1);
-        let cube = part * part * part >> 10;
+        let cube = (part * part * part) >> 10;
         (self.total / 64).saturating_mul(cube) >> 20
     }
 
