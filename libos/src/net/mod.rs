@@ -8,8 +8,7 @@
 //! - [`inet`]: AF_INET and AF_INET6.
 //! - [`netlink`]: AF_NETLINK: what the network is like.
 //!
-//! A family plugs in by a line in [`create`]. The internet families are not here yet: they need a
-//! network device, and answer EAFNOSUPPORT.
+//! A family plugs in by a line in [`create`].
 
 pub mod address;
 
@@ -25,6 +24,7 @@ use alloc::sync::Arc;
 use linux_raw_sys::net::{AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_UNIX};
 
 use crate::errno::{Errno, Result};
+use inet::address::Family;
 use socket::Socket;
 use unix::UnixSocket;
 
@@ -40,6 +40,9 @@ pub fn create(domain: u32, socket_type: u32, protocol: u32) -> Result<Arc<dyn So
     if domain == AF_NETLINK {
         return Ok(netlink::NetlinkSocket::create(socket_type, protocol)?);
     }
+    if let Some(family) = Family::from_number(domain) {
+        return inet::create(family, socket_type, protocol);
+    }
     Ok(UnixSocket::new(unix::kind(socket_type, protocol)?))
 }
 
@@ -49,7 +52,8 @@ pub fn create(domain: u32, socket_type: u32, protocol: u32) -> Result<Arc<dyn So
 /// As [`create`]; EOPNOTSUPP for a family that has no pairs.
 pub fn pair(domain: u32, socket_type: u32, protocol: u32) -> Result<[Arc<dyn Socket>; 2]> {
     check_family(domain, socket_type)?;
-    if domain == AF_NETLINK {
+    if domain != AF_UNIX {
+        create(domain, socket_type, protocol)?;
         return Err(Errno::EOPNOTSUPP);
     }
     let [first, second] = UnixSocket::pair(unix::kind(socket_type, protocol)?);
@@ -61,10 +65,8 @@ fn check_family(domain: u32, socket_type: u32) -> Result<()> {
         return Err(Errno::EINVAL);
     }
     match domain {
-        AF_UNIX | AF_NETLINK => Ok(()),
-        AF_INET | AF_INET6 | AF_PACKET => {
-            Err(Errno::EAFNOSUPPORT.because("the image has no network device"))
-        }
+        AF_UNIX | AF_INET | AF_INET6 | AF_NETLINK => Ok(()),
+        AF_PACKET => Err(Errno::EAFNOSUPPORT.because("frames are the network stack's")),
         _ => Err(Errno::EAFNOSUPPORT),
     }
 }
@@ -81,7 +83,12 @@ mod tests {
             (AF_UNIX, 1, 2, Some(Errno::EPROTONOSUPPORT)),
             (AF_UNIX, 4, 0, Some(Errno::ESOCKTNOSUPPORT)),
             (AF_UNIX, 11, 0, Some(Errno::EINVAL)),
-            (AF_INET, 1, 0, Some(Errno::EAFNOSUPPORT)),
+            (AF_INET, 2, 0, None),
+            (AF_INET6, 2, 17, None),
+            (AF_INET, 2, 58, Some(Errno::EPROTONOSUPPORT)),
+            (AF_INET6, 2, 58, None),
+            (AF_INET, 3, 0, Some(Errno::EPROTONOSUPPORT)),
+            (AF_PACKET, 3, 0, Some(Errno::EAFNOSUPPORT)),
             (AF_NETLINK, 3, 0, None),
             (AF_NETLINK, 1, 0, Some(Errno::ESOCKTNOSUPPORT)),
             (AF_NETLINK, 3, 4, Some(Errno::EPROTONOSUPPORT)),
