@@ -10,6 +10,7 @@ use crate::handles::Handles;
 use crate::host::Host;
 use crate::image::{Image, PAGE};
 use crate::launch::{self, Departure, Filter};
+use crate::net::{Interface, Networks, address};
 use crate::space::Space;
 use crate::space::region;
 use crate::timing::Phases;
@@ -18,6 +19,7 @@ use libos_abi::boot::{App, Array, BOOT_MAGIC, BootInfo, Phase, Span, Text, optio
 use libos_abi::handle::Handle;
 use libos_abi::image::Site;
 use libos_abi::manifest::Range;
+use libos_abi::net::{NetAddress, NetInterface, NetRoute};
 use libos_abi::{ABI_VERSION, PAGE_SIZE};
 use rustix::mm::{MprotectFlags, ProtFlags};
 use seccompiler::sock_filter;
@@ -47,6 +49,8 @@ pub struct Facts<'a> {
     pub space: &'a Space,
     /// Its host objects, with their final descriptors.
     pub handles: &'a Handles,
+    /// Its network interfaces.
+    pub networks: &'a Networks,
     /// The host.
     pub host: &'a Host,
     /// The vDSO.
@@ -78,7 +82,8 @@ pub fn write(facts: &Facts<'_>) -> Result<*const Departure, Error> {
         .chain(&env)
         .map(|text| text.len() + size_of::<Text>() + 8)
         .sum();
-    let mut arena = Arena::new((texts + FIXED_LEN) as u64)?;
+    let networks = networks_len(facts.networks);
+    let mut arena = Arena::new((texts + networks + FIXED_LEN) as u64)?;
     let info = record(facts, &args, &env, &mut arena);
     let departure = departure(facts, &mut arena)?;
     arena.finish(info)?;
@@ -166,10 +171,81 @@ fn record(facts: &Facts<'_>, args: &[Vec<u8>], env: &[Vec<u8>], arena: &mut Aren
         cpuinfo: Array::from_static(&[]),
         host_memory: facts.host.memory,
         ignored_signals: facts.ignored_signals,
-        interfaces: Array::from_static(&[]),
-        dns: Array::from_static(&[]),
-        dns_search: Array::from_static(&[]),
+        interfaces: interfaces(facts, arena),
+        dns: dns(facts.networks, arena),
+        dns_search: arena.texts(&search(facts.networks)),
     }
+}
+
+/// Enough room for what [`interfaces`], [`dns`] and [`search`] put into the arena, in bytes.
+fn networks_len(networks: &Networks) -> usize {
+    let interface = |interface: &Interface| {
+        size_of::<NetInterface>()
+            + interface.name.len()
+            + interface.addresses.len() * size_of::<NetAddress>()
+            + interface.routes.len() * size_of::<NetRoute>()
+            + 4 * align_of::<u64>()
+    };
+    let interfaces: usize = networks.interfaces.iter().map(interface).sum();
+    let search = |domain: &String| domain.len() + size_of::<Text>() + align_of::<u64>();
+    let search: usize = networks.search.iter().map(search).sum();
+    interfaces + search + networks.dns.len() * size_of::<NetAddress>()
+}
+
+fn interfaces(facts: &Facts<'_>, arena: &mut Arena) -> Array<NetInterface> {
+    let mut list: Vec<NetInterface> = Vec::new();
+    for (index, interface) in facts.networks.interfaces.iter().enumerate() {
+        let mut handles = facts.handles.list.iter();
+        let handle = handles.position(|handle| handle.interface == Some(index));
+        let Some(handle) = handle.and_then(|handle| u32::try_from(handle).ok()) else {
+            continue;
+        };
+        list.push(net_interface(interface, handle, arena));
+    }
+    arena.array(&list)
+}
+
+fn net_interface(interface: &Interface, handle: u32, arena: &mut Arena) -> NetInterface {
+    let addresses: Vec<NetAddress> = interface
+        .addresses
+        .iter()
+        .map(|network| network.to_abi())
+        .collect();
+    let gateway = |gateway| address::to_abi(gateway, address::bits(gateway));
+    let routes: Vec<NetRoute> = interface
+        .routes
+        .iter()
+        .map(|route| NetRoute {
+            destination: route.destination.to_abi(),
+            gateway: route.gateway.map_or(address::NONE, gateway),
+            metric: route.metric,
+        })
+        .collect();
+    NetInterface {
+        handle,
+        framing: interface.framing,
+        flags: interface.flags,
+        mtu: interface.mtu.into(),
+        mac: interface.mac,
+        reserved: 0,
+        name: arena.text(interface.name.as_bytes()),
+        addresses: arena.array(&addresses),
+        routes: arena.array(&routes),
+    }
+}
+
+fn dns(networks: &Networks, arena: &mut Arena) -> Array<NetAddress> {
+    let server = |server: &std::net::IpAddr| address::to_abi(*server, address::bits(*server));
+    let servers: Vec<NetAddress> = networks.dns.iter().map(server).collect();
+    arena.array(&servers)
+}
+
+fn search(networks: &Networks) -> Vec<Vec<u8>> {
+    networks
+        .search
+        .iter()
+        .map(|domain| domain.clone().into_bytes())
+        .collect()
 }
 
 fn options_of(facts: &Facts<'_>) -> u64 {

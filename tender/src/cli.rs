@@ -5,6 +5,8 @@
 //! The flags are read with `lexopt`: clap took 85–160 µs of a start-up that takes 400 altogether.
 
 use crate::error::Error;
+use crate::net::publish::{self, Published};
+use crate::net::spec::{self, Spec};
 use lexopt::{Arg, Parser};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -75,8 +77,19 @@ pub struct RunConfig {
     pub debug: bool,
     /// Where to write the report.
     pub report: Option<PathBuf>,
+    /// Network interfaces.
+    pub net: NetConfig,
     /// Arguments; the manifest's if empty.
     pub args: Vec<OsString>,
+}
+
+/// What the command line says of networks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NetConfig {
+    /// One for each `--net`; absent if there is none, empty for `--net none`.
+    pub specs: Option<Vec<Spec>>,
+    /// Published ports.
+    pub published: Vec<Published>,
 }
 
 /// A checked `filter`.
@@ -86,6 +99,8 @@ pub struct FilterConfig {
     pub image: PathBuf,
     /// JSON instead of text.
     pub json: bool,
+    /// Network interfaces.
+    pub net: NetConfig,
 }
 
 const HELP: &str = "\
@@ -94,7 +109,8 @@ Runs libOS images under seven host system calls.
 Usage:
   libos-tender run [OPTIONS] IMAGE [-- ARGS…]   run an image; its exit status is the program's
                                                 (125: refused by the tender)
-  libos-tender filter IMAGE [--json]            print the rules and the BPF program of an image
+  libos-tender filter IMAGE [--json] [--net …] [-p …]
+                                                print the rules and the BPF program of an image
   libos-tender --help | --version
 
 Options of run:
@@ -108,6 +124,11 @@ Options of run:
   --strace[=FILE]      trace the program's system calls to standard error, or to FILE
   --debug              name each unimplemented system call once on standard error
   --report FILE        write start-up times and counts as JSON when the program ends
+  --net KIND[,KEY…]    add a network interface (repeatable): tap=NAME, packet=INTERFACE, user, passt; or none
+                       keys: ip=ADDRESS/PREFIX gw=ADDRESS route=NETWORK[@GATEWAY] mac=… mtu=… dns=ADDRESS
+                       search=DOMAIN name=eth0 dhcp slaac
+  -p, --publish [ADDRESS:]HOST:GUEST[/udp]
+                       let a port or range of the host stand for the guest's (repeatable)
 ";
 
 /// A `run` as it stands on the command line.
@@ -123,7 +144,15 @@ struct RawRun {
     strace: Option<OsString>,
     debug: bool,
     report: Option<OsString>,
+    net: RawNet,
     image_and_args: Vec<OsString>,
+}
+
+/// Networks as they stand on the command line.
+#[derive(Default)]
+struct RawNet {
+    net: Vec<OsString>,
+    publish: Vec<OsString>,
 }
 
 /// Both stages.
@@ -170,6 +199,8 @@ fn raw_run(parser: &mut Parser) -> Result<RawRun, Stop> {
             Arg::Long("strace") => raw.strace = Some(parser.optional_value().unwrap_or_default()),
             Arg::Long("debug") => raw.debug = true,
             Arg::Long("report") => raw.report = Some(parser.value()?),
+            Arg::Long("net") => raw.net.net.push(parser.value()?),
+            Arg::Long("publish") | Arg::Short('p') => raw.net.publish.push(parser.value()?),
             Arg::Long("help") | Arg::Short('h') => return Err(shown(HELP)),
             Arg::Value(image) => {
                 raw.image_and_args.push(image);
@@ -183,16 +214,20 @@ fn raw_run(parser: &mut Parser) -> Result<RawRun, Stop> {
 
 fn filter(parser: &mut Parser) -> Result<FilterConfig, Stop> {
     let (mut image, mut json) = (None, false);
+    let mut net = RawNet::default();
     while let Some(argument) = parser.next()? {
         match argument {
             Arg::Long("json") => json = true,
+            Arg::Long("net") => net.net.push(parser.value()?),
+            Arg::Long("publish") | Arg::Short('p') => net.publish.push(parser.value()?),
             Arg::Long("help") | Arg::Short('h') => return Err(shown(HELP)),
             Arg::Value(word) if image.is_none() => image = Some(word.into()),
             other => return Err(other.unexpected().into()),
         }
     }
     let image = image.ok_or_else(|| usage("filter", "the path of an image", OsStr::new("")))?;
-    Ok(FilterConfig { image, json })
+    let net = check_net(net)?;
+    Ok(FilterConfig { image, json, net })
 }
 
 /// Second stage of `run`.
@@ -216,8 +251,26 @@ fn check_run(raw: RawRun) -> Result<RunConfig, Error> {
         trace: raw.strace.map(trace),
         debug: raw.debug,
         report: raw.report.map(PathBuf::from),
+        net: check_net(raw.net)?,
         args,
     })
+}
+
+/// Second stage of `--net` and `-p`.
+fn check_net(raw: RawNet) -> Result<NetConfig, Error> {
+    let texts = |words: Vec<OsString>, option, expected| -> Result<Vec<String>, Error> {
+        let text = |word: OsString| {
+            word.into_string()
+                .map_err(|word| usage(option, expected, &word))
+        };
+        words.into_iter().map(text).collect()
+    };
+    let specs = spec::parse_all(&texts(raw.net, "--net", "ASCII text")?)?;
+    let mut published = Vec::new();
+    for text in texts(raw.publish, "--publish", "ASCII text")? {
+        published.extend(publish::parse(&text)?);
+    }
+    Ok(NetConfig { specs, published })
 }
 
 /// The image and its arguments; a `--` between them is the user's mark and not an argument.
@@ -390,6 +443,36 @@ mod tests {
         assert!(refused(&["--hostname", &"h".repeat(65), "i"]).contains("64"));
         assert!(refused(&["--entropy-seed", "0g", "i"]).contains("hexadecimal"));
         assert!(refused(&["--entropy-seed", "012", "i"]).contains("hexadecimal"));
+    }
+
+    #[test]
+    fn networks_are_collected_in_order() {
+        assert_eq!(run(&["i"]).net, NetConfig::default());
+        assert_eq!(run(&["--net", "none", "i"]).net.specs, Some(vec![]));
+        let words = [
+            "--net=user",
+            "-p",
+            "8080:80",
+            "--net",
+            "tap=t",
+            "--publish=53:53/udp",
+            "-p81:81",
+            "i",
+            "-p",
+            "x",
+        ];
+        let config = run(&words);
+        assert_eq!(config.net.specs.map(|specs| specs.len()), Some(2));
+        let ports: Vec<u16> = config
+            .net
+            .published
+            .iter()
+            .map(|port| port.host_port)
+            .collect();
+        assert_eq!(ports, [8080, 53, 81]);
+        assert_eq!(config.args, ["-p", "x"]);
+        assert!(refused(&["--net", "tap=t,x=1", "i"]).contains("\"x\""));
+        assert!(refused(&["-p", "x", "i"]).contains("-p x"));
     }
 
     #[test]

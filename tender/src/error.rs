@@ -5,6 +5,8 @@
 
 use crate::host::HostError;
 use crate::image::ImageError;
+use crate::net::error::NetError;
+use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
 
@@ -46,6 +48,9 @@ pub enum Error {
     /// The host lacks something.
     #[error(transparent)]
     Host(#[from] HostError),
+    /// A network cannot be attached.
+    #[error(transparent)]
+    Net(#[from] NetError),
     /// A file named on the command line cannot be opened.
     #[error("{option}: expected a file that can be written at {}, found: {source}", path.display())]
     OpenFile {
@@ -116,8 +121,9 @@ impl Error {
     }
 
     /// What the user can do about it.
-    fn advice(&self) -> &'static str {
-        match self {
+    fn advice(&self) -> Cow<'static, str> {
+        let advice = match self {
+            Self::Net(error) => return error.advice(),
             Self::Usage { .. } | Self::Flags(_) => "libos-tender --help",
             Self::OpenImage { .. } => "check the path, or make an image with `cargo libos build`",
             Self::Image { source, .. } => source.advice(),
@@ -126,7 +132,8 @@ impl Error {
             Self::Memory { .. } => "another --mem, or `memory` in libos.toml",
             Self::System { step, source, .. } => system_advice(*step, source),
             Self::Profile(_) => "this is a fault of the tender: report it with the image",
-        }
+        };
+        advice.into()
     }
 }
 

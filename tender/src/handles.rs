@@ -6,6 +6,7 @@
 
 use crate::cli::{RunConfig, Trace};
 use crate::error::{Error, Step};
+use crate::net::{Interface, Networks};
 use crate::terminal;
 use libos_abi::boot::Terminal;
 use libos_abi::handle::HandleKind;
@@ -41,6 +42,8 @@ pub struct OpenHandle {
     pub ino: u64,
     /// Whether it is a terminal.
     pub is_terminal: bool,
+    /// The network interface whose frames it carries: its place in [`Networks::interfaces`].
+    pub interface: Option<usize>,
 }
 
 /// All handles of a run.
@@ -77,25 +80,40 @@ impl Handles {
         Ok(handles)
     }
 
-    /// The handles that a run without options has, for showing its filter.
-    pub fn typical() -> Self {
-        let kinds = [
+    /// Takes the interfaces' descriptors as handles.
+    ///
+    /// # Errors
+    /// [`Error::System`].
+    pub fn add_networks(&mut self, networks: &mut Networks) -> Result<(), Error> {
+        let interfaces = networks.interfaces.iter_mut().enumerate();
+        for (index, Interface { fd, .. }) in interfaces {
+            // Kept open for the life of the process.
+            let Some(fd) = fd.take().map(IntoRawFd::into_raw_fd) else {
+                continue;
+            };
+            let handle = describe(HandleKind::Net, fd)?;
+            let interface = Some(index);
+            self.list.push(OpenHandle {
+                interface,
+                ..handle
+            });
+        }
+        Ok(())
+    }
+
+    /// The handles that a run with this many interfaces and no other options has, for showing its filter.
+    pub fn typical(interfaces: usize) -> Self {
+        let console = [
             HandleKind::ConsoleIn,
             HandleKind::ConsoleOut,
             HandleKind::ConsoleErr,
-            HandleKind::Pagemap,
-            HandleKind::Statm,
-            HandleKind::CpuInfo,
         ];
-        let list = (0..).zip(kinds).map(|(fd, kind)| OpenHandle {
-            kind,
-            fd,
-            mode: 0,
-            status_flags: 0,
-            rdev: 0,
-            ino: 0,
-            is_terminal: false,
-        });
+        let networks = std::iter::repeat_n(HandleKind::Net, interfaces);
+        let statistics = [HandleKind::Pagemap, HandleKind::Statm, HandleKind::CpuInfo];
+        let kinds = console.into_iter().chain(networks).chain(statistics);
+        let list = (0..)
+            .zip(kinds)
+            .map(|(fd, kind)| OpenHandle::unknown(kind, fd));
         Self {
             list: list.collect(),
             terminal: Terminal::default(),
@@ -131,16 +149,9 @@ impl Handles {
         ] {
             let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC;
             if let Ok(file) = rustix::fs::open(path, flags, rustix::fs::Mode::empty()) {
-                let fd = file.into_raw_fd();
-                self.list.push(OpenHandle {
-                    kind,
-                    fd,
-                    mode: libc::S_IFREG | 0o400,
-                    status_flags: 0,
-                    rdev: 0,
-                    ino: 0,
-                    is_terminal: false,
-                });
+                let mode = libc::S_IFREG | 0o400;
+                let handle = OpenHandle::unknown(kind, file.into_raw_fd());
+                self.list.push(OpenHandle { mode, ..handle });
             }
         }
     }
@@ -169,27 +180,51 @@ impl Handles {
     }
 
     fn add(&mut self, kind: HandleKind, fd: i32) -> Result<(), Error> {
-        let stat = stat(fd)?;
-        // SAFETY: F_GETFL reads the flags of an open descriptor.
-        let flags = unsafe { libc::fcntl(fd, libc::F_GETFL) };
-        let terminal = match stat.st_mode & libc::S_IFMT {
+        let handle = describe(kind, fd)?;
+        let terminal = match handle.mode & libc::S_IFMT {
             libc::S_IFCHR => terminal::read(fd),
             _ => None,
         };
         if let (0, Some(terminal)) = (self.terminal.present, terminal) {
             self.terminal = terminal;
         }
+        let is_terminal = terminal.is_some();
         self.list.push(OpenHandle {
-            kind,
-            fd,
-            mode: stat.st_mode,
-            status_flags: u32::try_from(flags).unwrap_or(0),
-            rdev: stat.st_rdev,
-            ino: stat.st_ino,
-            is_terminal: terminal.is_some(),
+            is_terminal,
+            ..handle
         });
         Ok(())
     }
+}
+
+impl OpenHandle {
+    /// A handle of which nothing but the kind matters.
+    fn unknown(kind: HandleKind, fd: i32) -> Self {
+        Self {
+            kind,
+            fd,
+            mode: 0,
+            status_flags: 0,
+            rdev: 0,
+            ino: 0,
+            is_terminal: false,
+            interface: None,
+        }
+    }
+}
+
+/// What fstat(2) and fcntl(2) say of it.
+fn describe(kind: HandleKind, fd: i32) -> Result<OpenHandle, Error> {
+    let stat = stat(fd)?;
+    // SAFETY: F_GETFL reads the flags of an open descriptor.
+    let flags = unsafe { libc::fcntl(fd, libc::F_GETFL) };
+    Ok(OpenHandle {
+        mode: stat.st_mode,
+        status_flags: u32::try_from(flags).unwrap_or(0),
+        rdev: stat.st_rdev,
+        ino: stat.st_ino,
+        ..OpenHandle::unknown(kind, fd)
+    })
 }
 
 fn system(call: &'static str, source: io::Error) -> Error {

@@ -8,6 +8,7 @@ use crate::handles::{self, Handles};
 use crate::host;
 use crate::image::Image;
 use crate::launch;
+use crate::net;
 use crate::signals;
 use crate::space::segments::BaseSource;
 use crate::space::{Space, memory};
@@ -36,6 +37,10 @@ pub fn run(config: &RunConfig, started_ns: u64) -> Result<Infallible, Error> {
     phases.end("host");
     let mut handles = Handles::open(config)?;
     phases.end("handles");
+    let specs = net::specs(&config.net, &image.manifest);
+    let mut networks = net::open(&specs, &config.net.published)?;
+    handles.add_networks(&mut networks)?;
+    phases.end("net");
     let space = Space::map(&image, file.as_fd(), memory_limit, base_source(config))?;
     let vdso = vdso::find();
     phases.end("map");
@@ -55,6 +60,7 @@ pub fn run(config: &RunConfig, started_ns: u64) -> Result<Infallible, Error> {
         image: &image,
         space: &space,
         handles: &handles,
+        networks: &networks,
         host: &host,
         vdso,
         memory_limit,

@@ -30,6 +30,7 @@ const REPORT: u64 = fd_of(HandleKind::Report) as u64;
 const PAGEMAP: u64 = fd_of(HandleKind::Pagemap) as u64;
 const STATM: u64 = fd_of(HandleKind::Statm) as u64;
 const CPUINFO: u64 = fd_of(HandleKind::CpuInfo) as u64;
+const NET: u64 = fd_of(HandleKind::Net) as u64;
 
 /// Not 0 in its upper half alone.
 const HIGH: u64 = 1 << 32;
@@ -67,6 +68,7 @@ const NOT_READ: &[[u64; 4]] = &[
     first(0),
     first(FOREIGN),
     first(OUT | HIGH),
+    first(NET + 1),
 ];
 const NOT_WRITE: &[[u64; 4]] = &[
     first(IN),
@@ -75,15 +77,18 @@ const NOT_WRITE: &[[u64; 4]] = &[
     first(2),
     first(FOREIGN),
     first(u64::MAX),
+    first(NET + 1),
 ];
 const NOT_PREAD: &[[u64; 4]] = &[
     first(IN),
+    first(NET),
     first(OUT),
     first(REPORT),
     first(0),
     first(FOREIGN),
 ];
 const NOT_PWRITE: &[[u64; 4]] = &[
+    first(NET),
     first(PAGEMAP),
     first(STATM),
     first(CPUINFO),
@@ -102,17 +107,19 @@ const NOT_CLOCK: &[[u64; 4]] = &[
     first(0x8000_0000),
 ];
 const NOT_POLL: &[[u64; 4]] = &[
-    [0, 4, 0, 0],
+    [0, 5, 0, 0],
     [0, 0x8000_0000, 0, 0],
     [0, 0xffff_ffff, 0, 0],
-    [0, 3, 0, 0x1000],
-    [0, 3, 0, HIGH],
     [0, 4, 0, 0x1000],
+    [0, 4, 0, HIGH],
+    [0, 5, 0, 0x1000],
 ];
 
 /// One line for each rule of a run that has every kind of handle.
 const CASES: &[Case] = &[
     case("read", "console-in", first(IN), NOT_READ),
+    case("read", "net", first(NET), NOT_READ),
+    case("write", "net", first(NET), NOT_WRITE),
     case("write", "console-out", first(OUT), NOT_WRITE),
     case("write", "console-err", first(ERR), NOT_WRITE),
     case("write", "log", first(LOG), NOT_WRITE),
@@ -152,7 +159,7 @@ const CASES: &[Case] = &[
     case("clock_gettime", "CLOCK_BOOTTIME", first(7), NOT_CLOCK),
     case("clock_gettime", "CLOCK_TAI", first(11), NOT_CLOCK),
     // A set at a bad address: EFAULT, and no waiting.
-    case("ppoll", "", [8, 3, 0, 0], NOT_POLL),
+    case("ppoll", "", [8, 4, 0, 0], NOT_POLL),
     case("exit_group", "", first(FINISHED), &[]),
 ];
 

@@ -1,7 +1,7 @@
 //! `libos-tender filter`: the rules and the program that an image would run under.
 //!
-//! Shown for a run without options, at the image's link-time addresses: a run draws a random base, and
-//! each option that opens a handle adds that handle's rules.
+//! Shown for a run without options but `--net` and `-p`, at the image's link-time addresses: a run draws a
+//! random base, and each option that opens a handle adds that handle's rules. Nothing is opened for it.
 
 use super::filter::{self, Program};
 use super::profile::{Comparison, Condition, DefaultAction, Profile, Rule, Width};
@@ -10,6 +10,7 @@ use crate::cli::FilterConfig;
 use crate::error::Error;
 use crate::handles::Handles;
 use crate::image::Image;
+use crate::net;
 use crate::run;
 use crate::vdso::Vdso;
 use serde::Serialize;
@@ -32,7 +33,8 @@ struct Listing {
 /// Those of reading the image.
 pub fn print_filter(config: &FilterConfig) -> Result<(), Error> {
     let (_file, image) = run::open_image(&config.image)?;
-    let listing = Listing::of(&image)?;
+    let interfaces = net::specs(&config.net, &image.manifest).len();
+    let listing = Listing::of(&image, interfaces)?;
     if config.json {
         let json = serde_json::to_string_pretty(&listing);
         println!(
@@ -46,9 +48,9 @@ pub fn print_filter(config: &FilterConfig) -> Result<(), Error> {
 }
 
 impl Listing {
-    fn of(image: &Image) -> Result<Self, Error> {
+    fn of(image: &Image, interfaces: usize) -> Result<Self, Error> {
         let profile = Profile::of(image.manifest.mode)?;
-        let rules = profile.expand(&Handles::typical().grants())?;
+        let rules = profile.expand(&Handles::typical(interfaces).grants())?;
         let origins = origins(image, 0, Vdso::default())?;
         let program: Program = filter::program(profile.default_action, &rules, &origins)?;
         let code = image.manifest.layout.hypercall;

@@ -10,6 +10,8 @@
  * or one word:
  *   hello    writes "hello" and ends with status 7
  *   boot     writes some of the boot information as text
+ *   net      writes the network interfaces of the boot information as text
+ *   echo     sends back one frame of EtherType 0x88b5 on the first network interface, as it came
  *   phases   writes the steps of start-up in nanoseconds, and the time until now
  *   wx       writes to its own code
  *   smash    reads below the stack
@@ -108,6 +110,25 @@ struct boot {
     u64 started_ns;
     struct array cpuinfo;
     u64 host_memory, ignored_signals;
+    struct array interfaces, dns, dns_search;
+};
+
+/* NetAddress, NetRoute and NetInterface as C sees them. */
+struct address {
+    u32 version, prefix;
+    unsigned char bytes[16];
+};
+
+struct route {
+    struct address destination, gateway;
+    u32 metric;
+};
+
+struct interface {
+    u32 handle, framing, flags, mtu;
+    unsigned char mac[6];
+    unsigned short reserved;
+    struct array name, addresses, routes;
 };
 
 __attribute__((used)) void handler(int signal) {
@@ -206,6 +227,82 @@ __attribute__((noinline, used)) static void say_boot(const struct boot *boot) {
     finish(0);
 }
 
+static void say_bytes(const unsigned char *bytes, u64 len) {
+    static const char digits[] = "0123456789abcdef";
+    char text[2];
+    for (u64 i = 0; i < len; i++) {
+        text[0] = digits[bytes[i] >> 4];
+        text[1] = digits[bytes[i] & 15];
+        call_window(1, 1, (long)text, 2, 0, 0, 0);
+    }
+}
+
+static void say_address(const char *name, struct address address) {
+    say(name);
+    say(" ");
+    say_number(address.version);
+    say(" ");
+    say_bytes(address.bytes, 16);
+    say("/");
+    say_number(address.prefix);
+    say("\n");
+}
+
+static void say_net(const struct boot *boot) {
+    const struct interface *interface = boot->interfaces.ptr;
+    for (u64 i = 0; i < boot->interfaces.len; i++, interface++) {
+        say_text("interface", interface->name);
+        line("handle", interface->handle);
+        line("handle_kind", ((const u32 *)boot->handles.ptr)[14 * interface->handle]);
+        line("handle_fd", ((const u32 *)boot->handles.ptr)[14 * interface->handle + 1]);
+        line("framing", interface->framing);
+        line("flags", interface->flags);
+        line("mtu", interface->mtu);
+        say("mac ");
+        say_bytes(interface->mac, 6);
+        say("\n");
+        for (u64 j = 0; j < interface->addresses.len; j++)
+            say_address("address", ((const struct address *)interface->addresses.ptr)[j]);
+        for (u64 j = 0; j < interface->routes.len; j++) {
+            say_address("destination", ((const struct route *)interface->routes.ptr)[j].destination);
+            say_address("gateway", ((const struct route *)interface->routes.ptr)[j].gateway);
+        }
+    }
+    for (u64 i = 0; i < boot->dns.len; i++)
+        say_address("dns", ((const struct address *)boot->dns.ptr)[i]);
+    for (u64 i = 0; i < boot->dns_search.len; i++)
+        say_text("search", ((const struct array *)boot->dns_search.ptr)[i]);
+    finish(0);
+}
+
+struct pollfd {
+    u32 fd;
+    short events, revents;
+};
+
+/* Echoes one frame of the EtherType for local experiments (0x88b5), behind its virtio header. */
+static void echo_frame(const struct boot *boot) {
+    static unsigned char frame[70000];
+    const struct interface *interface = boot->interfaces.ptr;
+    u32 fd = ((const u32 *)boot->handles.ptr)[14 * interface->handle + 1];
+    say("ready\n");
+    for (;;) {
+        struct pollfd polled = {fd, 1, 0};
+        call_window(271, (long)&polled, 1, 0, 0, 0, 0);
+        long len = call_window(0, fd, (long)frame, sizeof frame, 0, 0, 0);
+        if (len == 0) {
+            say("end\n");
+            finish(0);
+        }
+        if (len < 26 || frame[22] != 0x88 || frame[23] != 0xb5)
+            continue;
+        long written = call_window(1, fd, (long)frame, len, 0, 0, 0);
+        say_signed(written);
+        say("\n");
+        finish(0);
+    }
+}
+
 struct phase {
     struct array name;
     u64 nanoseconds;
@@ -234,6 +331,10 @@ __attribute__((used)) void start(const struct boot *boot) {
     }
     if (same(where, "boot"))
         say_boot(boot);
+    if (same(where, "net"))
+        say_net(boot);
+    if (same(where, "echo"))
+        echo_frame(boot);
     if (same(where, "phases"))
         say_phases(boot);
     if (same(where, "wx"))
