@@ -18,13 +18,19 @@
 extern crate alloc;
 
 pub mod address;
+mod bytes;
+pub mod checksum;
 pub mod config;
 pub mod device;
 pub mod ip;
+mod link;
 pub mod output;
 pub mod owner;
+mod random;
 pub mod stack;
 pub mod tcp;
+mod udp;
+pub mod vnet;
 
 /// Points in time, in microseconds since an origin that the caller chooses.
 pub mod time {

@@ -7,6 +7,9 @@ use crate::address::{Flow, Network};
 use crate::config::{InterfaceConfig, InterfaceId, Route};
 use crate::device::Device;
 use crate::ip::Internet;
+use crate::ip::addresses::{Address, Origin};
+use crate::ip::input::Input;
+use crate::link::neighbour::earlier;
 use crate::owner::{OutgoingDatagram, Owner, SendError, Verdict};
 use crate::tcp::{ConnectionId, Tcp};
 use crate::time::Instant;
@@ -39,7 +42,6 @@ pub struct InterfaceState<'a> {
 }
 
 /// The network: all interfaces, one routing table, all connections.
-#[derive(Default)]
 pub struct Stack {
     tcp: Tcp,
     internet: Internet,
@@ -47,54 +49,79 @@ pub struct Stack {
 
 impl Stack {
     /// Without interfaces. `seed` makes hash keys, sequence numbers and identifiers unpredictable.
-    pub fn new(_seed: [u8; 32]) -> Self {
-        Self::default()
+    pub fn new(seed: [u8; 32]) -> Self {
+        let mut internet = Internet::new(seed);
+        let key = internet.key();
+        Self {
+            tcp: Tcp::new(key),
+            internet,
+        }
     }
 
     /// Adds an interface, and begins its configuration.
     pub fn add_interface(
         &mut self,
-        _now: Instant,
-        _config: InterfaceConfig,
-        _device: Box<dyn Device>,
+        now: Instant,
+        config: InterfaceConfig,
+        device: Box<dyn Device>,
     ) -> InterfaceId {
-        InterfaceId(0)
+        self.internet.now = now;
+        self.internet.add_interface(config, device)
     }
 
     /// A frame came, with its `virtio_net_hdr` if the interface's offloads say so.
     pub fn receive(
         &mut self,
-        _now: Instant,
-        _interface: InterfaceId,
-        _frame: &[u8],
-        _owner: &mut dyn Owner,
+        now: Instant,
+        interface: InterfaceId,
+        frame: &[u8],
+        owner: &mut dyn Owner,
     ) {
+        self.input(now, interface, owner).frame(frame);
     }
 
     /// The device takes frames again.
-    pub fn writable(&mut self, _now: Instant, _interface: InterfaceId, _owner: &mut dyn Owner) {}
+    pub fn writable(&mut self, now: Instant, interface: InterfaceId, owner: &mut dyn Owner) {
+        self.internet.now = now;
+        let Some(found) = self.internet.interface_mut(interface) else {
+            return;
+        };
+        found.flush();
+        if found.is_free() {
+            self.tcp.writable(now, &mut self.internet, owner);
+        }
+    }
 
     /// Whether the device had no room for a frame: [`Self::writable`] is to be called when it has.
-    pub fn wants_writable(&self, _interface: InterfaceId) -> bool {
-        false
+    pub fn wants_writable(&self, interface: InterfaceId) -> bool {
+        self.internet
+            .interface(interface)
+            .is_some_and(|interface| interface.is_up && !interface.is_free())
     }
 
     /// The link went down (the other end of the channel is gone) or up.
     pub fn set_link(
         &mut self,
-        _now: Instant,
-        _interface: InterfaceId,
-        _is_up: bool,
-        _owner: &mut dyn Owner,
+        now: Instant,
+        interface: InterfaceId,
+        is_up: bool,
+        owner: &mut dyn Owner,
     ) {
+        self.input(now, interface, owner).set_link(is_up);
     }
 
     /// Does what is due.
-    pub fn poll(&mut self, _now: Instant, _owner: &mut dyn Owner) {}
+    pub fn poll(&mut self, now: Instant, owner: &mut dyn Owner) {
+        for index in 0..self.internet.interfaces.len() {
+            let id = InterfaceId(u16::try_from(index).unwrap_or(u16::MAX));
+            self.input(now, id, owner).poll();
+        }
+        self.tcp.poll(now, &mut self.internet, owner);
+    }
 
     /// When [`Self::poll`] wants to be called next.
     pub fn poll_at(&self) -> Option<Instant> {
-        None
+        earlier(self.tcp.poll_at(), self.internet.poll_at())
     }
 
     /// Sends a UDP datagram.
@@ -103,10 +130,11 @@ impl Stack {
     /// [`SendError`].
     pub fn send_udp(
         &mut self,
-        _now: Instant,
-        _datagram: &OutgoingDatagram<'_>,
+        now: Instant,
+        datagram: &OutgoingDatagram<'_>,
     ) -> Result<(), SendError> {
-        Err(SendError::NoRoute)
+        self.internet.now = now;
+        self.internet.send_udp(datagram)
     }
 
     /// Sends an ICMP (or ICMPv6, by the family of `to`) message: `payload` is the whole message, its checksum is
@@ -116,14 +144,16 @@ impl Stack {
     /// [`SendError`].
     pub fn send_icmp(
         &mut self,
-        _now: Instant,
-        _message: &OutgoingDatagram<'_>,
+        now: Instant,
+        message: &OutgoingDatagram<'_>,
     ) -> Result<(), SendError> {
-        Err(SendError::NoRoute)
+        self.internet.now = now;
+        self.internet.send_icmp(message)
     }
 
     /// Connections, and the way out for them.
-    pub fn tcp(&mut self, _now: Instant) -> (&mut Tcp, &mut Internet) {
+    pub fn tcp(&mut self, now: Instant) -> (&mut Tcp, &mut Internet) {
+        self.internet.now = now;
         (&mut self.tcp, &mut self.internet)
     }
 
@@ -135,26 +165,30 @@ impl Stack {
         verdict: Verdict,
         owner: &mut dyn Owner,
     ) -> Option<ConnectionId> {
+        self.internet.now = now;
         self.tcp
             .decide(now, flow, verdict, &mut self.internet, owner)
     }
 
     /// By which interface, and from which address, packets to `destination` go.
-    pub fn source_for(&self, _destination: IpAddr) -> Option<(InterfaceId, IpAddr)> {
-        None
+    pub fn source_for(&self, destination: IpAddr) -> Option<(InterfaceId, IpAddr)> {
+        let hop = self.internet.hop(destination, None)?;
+        let source = self.internet.source(&hop, destination)?;
+        let interface = self.internet.interfaces.get(hop.interface)?;
+        Some((interface.id, source))
     }
 
     /// Whether `address` is one of ours.
-    pub fn is_own(&self, _address: IpAddr) -> bool {
-        false
+    pub fn is_own(&self, address: IpAddr) -> bool {
+        self.internet.is_own(address)
     }
 
     /// Whether `address` is the broadcast address of a network of ours, or of all.
-    pub fn is_broadcast(&self, _address: IpAddr) -> bool {
-        false
+    pub fn is_broadcast(&self, address: IpAddr) -> bool {
+        self.internet.is_broadcast(address)
     }
 
-    /// Joins a multicast group on an interface (IGMPv2/MLDv1 reports are sent); counted.
+    /// Joins a multicast group on an interface (IGMP and MLD reports are sent); counted.
     pub fn join(&mut self, _now: Instant, _interface: InterfaceId, _group: IpAddr) {}
 
     /// Leaves it once.
@@ -162,14 +196,43 @@ impl Stack {
 
     /// Interfaces, in the order of their adding.
     pub fn interfaces(&self) -> impl Iterator<Item = (InterfaceId, InterfaceState<'_>)> {
-        core::iter::empty()
+        self.internet.interfaces.iter().map(|interface| {
+            let state = InterfaceState {
+                config: &interface.config,
+                is_up: interface.is_up,
+                counters: interface.counters,
+            };
+            (interface.id, state)
+        })
     }
 
     /// All routes, those that addresses imply included.
     pub fn routes(&self) -> impl Iterator<Item = (InterfaceId, Route)> {
-        core::iter::empty()
+        self.internet
+            .routes
+            .iter()
+            .map(|entry| (entry.interface, entry.route))
     }
 
     /// Adds an address to an interface (ioctl SIOCSIFADDR, netlink).
-    pub fn add_address(&mut self, _now: Instant, _interface: InterfaceId, _address: Network) {}
+    pub fn add_address(&mut self, now: Instant, interface: InterfaceId, address: Network) {
+        self.internet.now = now;
+        let address = Address::permanent(address, Origin::Configured);
+        self.internet.add_address(interface, address);
+    }
+
+    fn input<'a>(
+        &'a mut self,
+        now: Instant,
+        id: InterfaceId,
+        owner: &'a mut dyn Owner,
+    ) -> Input<'a> {
+        self.internet.now = now;
+        Input {
+            internet: &mut self.internet,
+            tcp: &mut self.tcp,
+            owner,
+            id,
+        }
+    }
 }

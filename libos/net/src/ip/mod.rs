@@ -1,25 +1,206 @@
 //! The internet layer: addresses, routes, neighbours, fragments, ICMP, configuration.
+//!
+//! - [`Internet`]: all interfaces and the routing table; the transports' way out.
+//! - [`input`]: what becomes of a frame that came; [`send`]: of a packet that goes.
+//! - [`ipv4`], [`ipv6`], [`header`]: the headers; [`reassembly`], [`fragment`]: packets in pieces.
+//! - [`icmp`]: echoes and errors; [`ndp`]: neighbour discovery's messages.
+//! - [`addresses`], [`route`], [`path`]: what decides on source, way and length.
+//!
+//! The host model is the weak one, as Linux's: a packet to any address of ours is ours on every
+//! interface, and ARP requests for it are answered there; IPv6 neighbours hear only of the interface's
+//! own addresses. Packets are not forwarded. Redirects are ignored: the routes are those that were
+//! configured, leased or advertised.
 
+pub(crate) mod addresses;
+pub(crate) mod complete;
+pub(crate) mod discovery;
+pub(crate) mod fragment;
+pub(crate) mod header;
+pub(crate) mod icmp;
+pub(crate) mod input;
+pub(crate) mod interface;
+pub(crate) mod ipv4;
+pub(crate) mod ipv6;
+pub(crate) mod ndp;
+pub(crate) mod path;
+pub(crate) mod route;
+pub(crate) mod send;
+pub(crate) mod tending;
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::net::IpAddr;
 
-use crate::output::{Completion, Output};
+use crate::address::Network;
+use crate::config::{InterfaceConfig, InterfaceId, Route};
+use crate::device::Device;
+use crate::link::neighbour::earlier;
+use crate::random::{KeyedHash, Random};
+use crate::time::Instant;
+use addresses::Address;
+use icmp::limit::Limits;
+use interface::Interface;
+use path::PathMtus;
+use route::RouteTable;
 
 /// The internet layer over all interfaces: the way out for the transports.
-#[derive(Debug, Default)]
-pub struct Internet {}
+pub struct Internet {
+    /// The present, as of the call into the stack.
+    pub(crate) now: Instant,
+    pub(crate) random: Random,
+    hash: KeyedHash,
+    pub(crate) interfaces: Vec<Interface>,
+    pub(crate) routes: RouteTable,
+    pub(crate) paths: PathMtus,
+    pub(crate) limits: Limits,
+    /// Packets that had no route.
+    pub(crate) unroutable: u64,
+    /// Where packets are built: [`interface::HEADROOM`], then the packet.
+    frame: Vec<u8>,
+    /// Where fragments are built.
+    piece: Vec<u8>,
+    /// Where segments are built.
+    pub(crate) scratch: Vec<u8>,
+}
 
-impl Output for Internet {
-    fn ready(&self, _: IpAddr) -> bool {
-        false
+impl Internet {
+    /// Without interfaces.
+    pub(crate) fn new(seed: [u8; 32]) -> Self {
+        let [front, back] = [0, 16].map(|at| {
+            let mut key = [0; 16];
+            key.copy_from_slice(&seed[at..at + 16]);
+            key
+        });
+        let hash = KeyedHash::new(front);
+        Self {
+            now: Instant::ZERO,
+            random: Random::new(back),
+            interfaces: Vec::new(),
+            routes: RouteTable::default(),
+            paths: PathMtus::new(hash.clone()),
+            limits: Limits::new(hash.clone()),
+            unroutable: 0,
+            frame: Vec::new(),
+            piece: Vec::new(),
+            scratch: Vec::new(),
+            hash,
+        }
     }
-    fn mtu(&self, _: IpAddr) -> u16 {
-        1500
+
+    /// A key that nobody else has.
+    pub(crate) fn key(&mut self) -> [u8; 16] {
+        let mut key = [0; 16];
+        key[..8].copy_from_slice(&self.random.next().to_le_bytes());
+        key[8..].copy_from_slice(&self.random.next().to_le_bytes());
+        key
     }
-    fn segmentation(&self, _: IpAddr) -> Option<usize> {
-        None
+
+    /// Adds an interface, and begins its configuration.
+    pub(crate) fn add_interface(
+        &mut self,
+        config: InterfaceConfig,
+        device: Box<dyn Device>,
+    ) -> InterfaceId {
+        let id = InterfaceId(u16::try_from(self.interfaces.len()).unwrap_or(u16::MAX));
+        let addresses = config.addresses.clone();
+        let routes = config.routes.clone();
+        let interface = Interface::new(id, config, device, self.hash.clone());
+        self.interfaces.push(interface);
+        for network in addresses {
+            self.add_address(
+                id,
+                Address::permanent(network, addresses::Origin::Configured),
+            );
+        }
+        for route in routes {
+            self.routes.add(route::Entry {
+                interface: id,
+                route,
+                origin: route::Origin::Configured,
+                expires: None,
+            });
+        }
+        id
     }
-    fn completes_checksums(&self, _: IpAddr) -> bool {
-        false
+
+    /// Gives an interface an address, and a route to its network.
+    pub(crate) fn add_address(&mut self, id: InterfaceId, address: Address) {
+        let network = address.network;
+        let Some(interface) = self.interface_mut(id) else {
+            return;
+        };
+        if !interface.addresses.add(address) {
+            return;
+        }
+        interface.list_addresses();
+        let whole = if network.address.is_ipv4() { 32 } else { 128 };
+        if network.prefix < whole {
+            self.routes.add(route::Entry {
+                interface: id,
+                route: Route {
+                    destination: Network {
+                        address: first_of(network),
+                        prefix: network.prefix,
+                    },
+                    gateway: None,
+                    metric: 0,
+                },
+                origin: route::Origin::Connected,
+                expires: None,
+            });
+        }
     }
-    fn send(&mut self, _: IpAddr, _: usize, _: Completion, _: &mut dyn FnMut(&mut [u8])) {}
+
+    /// The interface with an identity.
+    pub(crate) fn interface(&self, id: InterfaceId) -> Option<&Interface> {
+        self.interfaces.get(usize::from(id.0))
+    }
+
+    /// The interface with an identity.
+    pub(crate) fn interface_mut(&mut self, id: InterfaceId) -> Option<&mut Interface> {
+        self.interfaces.get_mut(usize::from(id.0))
+    }
+
+    /// Whether `address` is an address of ours.
+    pub(crate) fn is_own(&self, address: IpAddr) -> bool {
+        self.interfaces
+            .iter()
+            .any(|interface| interface.addresses.contains(address))
+    }
+
+    /// Whether `address` means all stations of a network of ours, or of all.
+    pub(crate) fn is_broadcast(&self, address: IpAddr) -> bool {
+        let of_all = matches!(address, IpAddr::V4(address) if address.is_broadcast());
+        of_all
+            || self
+                .interfaces
+                .iter()
+                .any(|interface| interface.addresses.is_broadcast(address))
+    }
+
+    /// When something is to be done without being asked.
+    pub(crate) fn poll_at(&self) -> Option<Instant> {
+        self.interfaces
+            .iter()
+            .map(|interface| interface.neighbours.poll_at())
+            .fold(None, earlier)
+    }
+}
+
+/// The first address of a network.
+fn first_of(network: Network) -> IpAddr {
+    match network.address {
+        IpAddr::V4(address) => {
+            let mask = u32::MAX
+                .checked_shl(32_u32.saturating_sub(network.prefix.into()))
+                .unwrap_or(0);
+            core::net::Ipv4Addr::from_bits(address.to_bits() & mask).into()
+        }
+        IpAddr::V6(address) => {
+            let mask = u128::MAX
+                .checked_shl(128_u32.saturating_sub(network.prefix.into()))
+                .unwrap_or(0);
+            core::net::Ipv6Addr::from_bits(address.to_bits() & mask).into()
+        }
+    }
 }

@@ -1,0 +1,264 @@
+//! What becomes of a frame that came.
+
+use core::net::IpAddr;
+
+use super::Internet;
+use super::header::{Header, protocol};
+use super::icmp::error::Problem;
+use super::interface::Interface;
+use super::ipv4::Ipv4Packet;
+use super::ipv6::{Behind, Ipv6Packet};
+use crate::config::InterfaceId;
+use crate::link::ethernet::{EtherType, Frame, Refused};
+use crate::owner::Owner;
+use crate::tcp::Tcp;
+use crate::vnet::{Sum, VnetHeader};
+
+/// Whom a packet was for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cast {
+    /// Us alone.
+    Unicast,
+    /// All of a network.
+    Broadcast,
+    /// A group that we are in.
+    Multicast,
+}
+
+/// A whole packet for us, with a good IP header.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Packet<'a> {
+    pub(crate) source: IpAddr,
+    pub(crate) destination: IpAddr,
+    pub(crate) hop_limit: u8,
+    pub(crate) traffic_class: u8,
+    pub(crate) cast: Cast,
+    /// Whether its frame came to us alone.
+    pub(crate) was_unicast: bool,
+    /// What the device says of it.
+    pub(crate) vnet: VnetHeader,
+    /// With its headers.
+    pub(crate) whole: &'a [u8],
+    /// What is behind the IP headers.
+    pub(crate) payload: &'a [u8],
+}
+
+impl Packet<'_> {
+    /// Whether one may answer its sender: a broadcast would make all of us answer, a group or nobody
+    /// as a sender would make one answer many (RFC 1122, section 3.2.2).
+    pub(crate) fn may_be_answered(&self) -> bool {
+        self.cast == Cast::Unicast && self.was_unicast && !self.source.is_unspecified()
+    }
+
+    /// Whether the device vouches for the transport's checksum.
+    pub(crate) fn is_sum_good(&self) -> bool {
+        self.vnet.sum != Sum::Whole
+    }
+}
+
+/// The frame's link layer, for the layers above.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Link {
+    pub(crate) was_unicast: bool,
+    pub(crate) vnet: VnetHeader,
+}
+
+/// All that a frame may concern.
+pub(crate) struct Input<'a> {
+    pub(crate) internet: &'a mut Internet,
+    pub(crate) tcp: &'a mut Tcp,
+    pub(crate) owner: &'a mut dyn Owner,
+    /// By which interface it came.
+    pub(crate) id: InterfaceId,
+}
+
+impl Input<'_> {
+    /// A frame came.
+    pub(crate) fn frame(&mut self, bytes: &[u8]) {
+        let Some(interface) = self.interface() else {
+            return;
+        };
+        if !interface.is_up {
+            return;
+        }
+        interface.counters.received_frames += 1;
+        interface.counters.received_bytes += u64::try_from(bytes.len()).unwrap_or(0);
+        let (mac, has_header) = (interface.config.mac, interface.config.offloads.vnet_header);
+        let parsed = if has_header {
+            VnetHeader::parse(bytes)
+        } else {
+            Some((VnetHeader::default(), bytes))
+        };
+        let Some((vnet, bytes)) = parsed else {
+            return self.malformed();
+        };
+        let frame = match Frame::parse(bytes, mac) {
+            Ok(frame) => frame,
+            Err(Refused::Malformed) => return self.malformed(),
+            Err(Refused::NotOurs) => return self.not_ours(),
+        };
+        let link = Link {
+            was_unicast: frame.is_unicast,
+            vnet,
+        };
+        match frame.kind {
+            EtherType::Arp => self.arp(&frame),
+            EtherType::Ipv4 => self.ipv4(frame.payload, link),
+            EtherType::Ipv6 => self.ipv6(frame.payload, link),
+        }
+    }
+
+    /// The interface by which the frame came.
+    pub(crate) fn interface(&mut self) -> Option<&mut Interface> {
+        self.internet.interface_mut(self.id)
+    }
+
+    /// It breaks a rule: counted and dropped.
+    pub(crate) fn malformed(&mut self) {
+        if let Some(interface) = self.interface() {
+            interface.counters.received_errors += 1;
+        }
+    }
+
+    /// It is not for us, or nothing can be done with it: counted and dropped.
+    pub(crate) fn not_ours(&mut self) {
+        if let Some(interface) = self.interface() {
+            interface.counters.received_dropped += 1;
+        }
+    }
+
+    fn ipv4(&mut self, bytes: &[u8], link: Link) {
+        let Some(packet) = Ipv4Packet::parse(bytes) else {
+            return self.malformed();
+        };
+        let (source, destination) = (packet.source.into(), packet.destination.into());
+        let Some(cast) = self.cast(destination) else {
+            return self.not_ours();
+        };
+        if !self.may_come_from(source, packet.protocol, cast) {
+            return self.malformed();
+        }
+        if packet.is_fragment() {
+            return self.not_ours();
+        }
+        let whole = Packet {
+            source,
+            destination,
+            hop_limit: packet.hop_limit,
+            traffic_class: packet.traffic_class,
+            cast,
+            was_unicast: link.was_unicast,
+            vnet: link.vnet,
+            whole: packet.whole,
+            payload: packet.payload(),
+        };
+        match packet.protocol {
+            protocol::TCP => self.segment(&whole, whole.whole),
+            protocol::UDP => self.udp(&whole),
+            protocol::ICMP => self.icmp_v4(&whole),
+            protocol::IGMP => {}
+            _ => self.internet.complain(self.id, &whole, Problem::Protocol),
+        }
+    }
+
+    fn ipv6(&mut self, bytes: &[u8], link: Link) {
+        let Some(packet) = Ipv6Packet::parse(bytes) else {
+            return self.malformed();
+        };
+        let (source, destination) = (packet.source.into(), packet.destination.into());
+        let Some(cast) = self.cast(destination) else {
+            return self.not_ours();
+        };
+        let Some(behind) = packet.behind() else {
+            return self.malformed();
+        };
+        let (protocol, at) = match behind {
+            Behind::Transport { protocol, at } => (protocol, at),
+            Behind::Fragment(_) => return self.not_ours(),
+        };
+        if !self.may_come_from(source, protocol, cast) {
+            return self.malformed();
+        }
+        let whole = Packet {
+            source,
+            destination,
+            hop_limit: packet.hop_limit,
+            traffic_class: packet.traffic_class,
+            cast,
+            was_unicast: link.was_unicast,
+            vnet: link.vnet,
+            whole: packet.whole,
+            payload: packet.whole.get(at..).unwrap_or(&[]),
+        };
+        match protocol {
+            protocol::TCP if at == super::header::IPV6_HEADER_LEN => {
+                self.segment(&whole, whole.whole);
+            }
+            protocol::TCP => self.segment(&whole, &plain(&whole)),
+            protocol::UDP => self.udp(&whole),
+            protocol::ICMPV6 => self.icmp_v6(&whole),
+            protocol::NO_NEXT => {}
+            _ => self.internet.complain(self.id, &whole, Problem::Protocol),
+        }
+    }
+
+    /// A TCP segment came: `bytes` is its packet without extension headers.
+    fn segment(&mut self, packet: &Packet<'_>, bytes: &[u8]) {
+        // RFC 9293, section 3.9.2.3: connections are between two.
+        if !packet.may_be_answered() {
+            return self.not_ours();
+        }
+        let (now, is_good) = (self.internet.now, packet.is_sum_good());
+        self.tcp
+            .receive(now, self.id, bytes, is_good, self.internet, self.owner);
+    }
+
+    /// For whom a packet to `destination` is, if for us at all.
+    fn cast(&mut self, destination: IpAddr) -> Option<Cast> {
+        if self.internet.is_own(destination) {
+            return Some(Cast::Unicast);
+        }
+        let interface = self.internet.interface(self.id)?;
+        let is_everybody = interface.config.any_address;
+        if self.internet.is_broadcast(destination) {
+            return Some(Cast::Broadcast);
+        }
+        if destination.is_multicast() {
+            return (is_everybody || interface.is_member(destination)).then_some(Cast::Multicast);
+        }
+        let is_nobody = destination.is_unspecified() || destination.is_loopback();
+        (is_everybody && !is_nobody).then_some(Cast::Unicast)
+    }
+
+    /// Whether a packet may have this source: not a group, not ourselves, and nobody only where
+    /// somebody without an address asks for one.
+    fn may_come_from(&self, source: IpAddr, protocol: u8, cast: Cast) -> bool {
+        if source.is_unspecified() {
+            return match source {
+                IpAddr::V4(_) => protocol == protocol::UDP && cast != Cast::Unicast,
+                IpAddr::V6(_) => protocol == protocol::ICMPV6,
+            };
+        }
+        !(source.is_multicast()
+            || source.is_loopback()
+            || self.internet.is_broadcast(source)
+            || self.internet.is_own(source))
+    }
+}
+
+/// A packet's bytes without its extension headers.
+fn plain(packet: &Packet<'_>) -> alloc::vec::Vec<u8> {
+    let header = Header {
+        source: packet.source,
+        destination: packet.destination,
+        protocol: protocol::TCP,
+        hop_limit: packet.hop_limit,
+        traffic_class: packet.traffic_class,
+        dont_fragment: true,
+        identification: 0,
+    };
+    let mut bytes = alloc::vec![0; header.len()];
+    bytes.extend_from_slice(packet.payload);
+    header.emit(&mut bytes);
+    bytes
+}
