@@ -187,7 +187,12 @@ impl File for SocketFile {
         let bytes = match request {
             FIONREAD => self.socket.readable_bytes()?,
             TIOCOUTQ => self.socket.unsent_bytes(),
-            _ => return self.socket.ioctl(request, argument),
+            _ => {
+                return match self.socket.ioctl(request, argument) {
+                    Err(Errno::ENOTTY) => crate::net::inet::ioctl::request(request, argument),
+                    answered => answered,
+                };
+            }
         };
         let bytes = i32::try_from(bytes).unwrap_or(i32::MAX);
         UserPtr::<i32>::new(argument).write(bytes)?;

@@ -1,12 +1,15 @@
 //! `/proc`: what programs read about themselves and the system.
 //!
 //! - [`process`]: `/proc/PID`, `/proc/self`, threads, descriptors.
+//! - [`net`]: interfaces, routes, sockets; [`net_settings`]: `/proc/sys/net`.
 //! - [`system`]: memory, CPUs, versions, `/proc/sys`.
 //!
 //! The figures come from the subsystems that own them. What has no meaning here is absent rather
 //! than made up.
 
 mod descriptors;
+mod net;
+mod net_settings;
 mod process;
 mod system;
 
@@ -67,6 +70,7 @@ struct Root;
 const ROWS: &[Row] = &[
     ("self", |_| Item::Link(|_| own_pid())),
     ("thread-self", |_| Item::Link(process::thread_self)),
+    ("net", |_| Item::Link(|_| b"self/net".to_vec())),
     ("mounts", |_| Item::Link(|_| b"self/mounts".to_vec())),
     ("cmdline", |_| Item::Text(|_| b"libos\n".to_vec())),
     ("cpuinfo", |_| Item::Text(system::cpuinfo)),

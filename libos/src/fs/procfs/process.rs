@@ -57,6 +57,7 @@ const PROCESS: &[Row] = &[
     ("oom_score_adj", |_| {
         Item::Setting(oom_score_adj, set_oom_score_adj)
     }),
+    ("net", |_| table(0, super::net::NET)),
     ("root", |_| magic(caller::root)),
     ("stat", |_| Item::Text(stat)),
     ("statm", |_| Item::Text(statm)),

@@ -7,7 +7,7 @@ use core::fmt::Write;
 use libos_abi::handle::HandleKind;
 
 use crate::errno::{Errno, Result};
-use crate::fs::procfs::boot;
+use crate::fs::procfs::{boot, net_settings as net};
 use crate::fs::pseudo::{Item, Row, table, text};
 use crate::mm;
 use crate::task::limits::NR_OPEN;
@@ -145,7 +145,7 @@ pub fn version(_: Tid) -> Vec<u8> {
 pub const SYS: &[Row] = &[
     ("fs", |_| table(0, FS)),
     ("kernel", |_| table(0, KERNEL)),
-    ("net", |_| table(0, &[("core", |_| table(0, NET_CORE))])),
+    ("net", |_| table(0, net::SETTINGS)),
     ("vm", |_| table(0, VM)),
 ];
 
@@ -190,13 +190,11 @@ const VM: &[Row] = &[
     ("overcommit_memory", |_| Item::Text(|_| line(1))),
 ];
 
-const NET_CORE: &[Row] = &[("somaxconn", |_| Item::Text(|_| line(4096)))];
-
-fn line(value: u64) -> Vec<u8> {
+pub(super) fn line(value: u64) -> Vec<u8> {
     word(&alloc::format!("{value}"))
 }
 
-fn word(value: &str) -> Vec<u8> {
+pub(super) fn word(value: &str) -> Vec<u8> {
     text(|out| writeln!(out, "{value}"))
 }
 

@@ -1,7 +1,7 @@
 //! AF_INET and AF_INET6.
 //!
 //! - [`host`]: the one network stack, its interfaces over host handles, its timer.
-//! - [`interfaces`]: interfaces and routes as Linux shows them.
+//! - [`interfaces`]: interfaces and routes as Linux shows them; [`ioctl`]: asked for by ioctl(2).
 //! - [`address`]: socket addresses; [`route`]: whose they are; [`ports`]: who holds which port.
 //! - [`sockets`](init): what the stack asks of all of these sockets.
 //! - [`options`]: the options that all of these sockets share.
@@ -11,6 +11,7 @@ pub mod address;
 pub mod datagram;
 pub mod host;
 pub mod interfaces;
+pub mod ioctl;
 pub mod options;
 pub mod ports;
 pub mod route;

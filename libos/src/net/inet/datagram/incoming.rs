@@ -9,6 +9,7 @@ use core::net::{IpAddr, SocketAddr};
 
 use libos_net::owner::{Datagram, DatagramError, Delivery, Echo};
 
+use super::counters::{self, Count};
 use super::errors::{QueuedError, meaning};
 use super::queue::Parcel;
 use super::send::{origin, receiver, receivers_of_many};
@@ -65,7 +66,10 @@ pub fn udp(datagram: &Datagram<'_>) -> Delivery {
             take(socket, parcel);
             Delivery::Taken
         }
-        None => Delivery::NoPort,
+        None => {
+            counters::add(Count::NoPort, 1);
+            Delivery::NoPort
+        }
     }
 }
 

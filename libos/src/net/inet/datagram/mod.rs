@@ -4,7 +4,7 @@
 //!   [`send`](self), [`receive`](self) and [`settings`] (options).
 //! - [`table`]: who gets what; [`reach`]: which way a destination is reached.
 //! - [`queue`], [`errors`], [`multicast`], [`control`]: what a socket holds, and control messages.
-//! - [`incoming`]: what comes from the stack. [`icmp`]: echo messages.
+//! - [`incoming`]: what comes from the stack. [`icmp`]: echo messages. [`counters`]: for statistics.
 //!
 //! Loopback is from socket to socket: the sender puts the datagram into the receiver's queue, with no
 //! packet in between. What leaves goes through the one stack ([`super::host`]).
@@ -13,6 +13,7 @@
 //! or a table is asked, and never two sockets'.
 
 pub mod control;
+pub mod counters;
 pub mod errors;
 pub mod icmp;
 pub mod incoming;

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
 
 use super::control::{self, Interest};
+use super::counters::{self, Count};
 use super::queue::Parcel;
 use super::reach::address_on;
 use super::{DatagramSocket, Transport, icmp};
@@ -17,7 +18,21 @@ use crate::user::Dest;
 impl DatagramSocket {
     /// Takes `parcel` into the queue, in as many pieces as the socket wants; says whether anything
     /// was taken. The caller announces it.
-    pub(super) fn admit(&self, mut parcel: Parcel) -> bool {
+    pub(super) fn admit(&self, parcel: Parcel) -> bool {
+        let is_udp = self.transport == Transport::Udp;
+        let taken = self.admit_uncounted(parcel);
+        if is_udp {
+            let count = if taken {
+                Count::Received
+            } else {
+                Count::Dropped
+            };
+            counters::add(count, 1);
+        }
+        taken
+    }
+
+    fn admit_uncounted(&self, mut parcel: Parcel) -> bool {
         let limit = self.options.receive_buffer();
         let mut state = self.state.lock();
         if state.closed {

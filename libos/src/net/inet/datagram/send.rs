@@ -8,6 +8,7 @@ use libos_net::output::Output;
 use libos_net::owner::{OutgoingDatagram, SendError, Unreachable};
 
 use super::control::{self, Wishes};
+use super::counters::{self, Count};
 use super::errors::{Origin, QueuedError, meaning};
 use super::queue::Parcel;
 use super::reach::{self, Sender, Way};
@@ -185,6 +186,7 @@ impl DatagramSocket {
     }
 
     fn send_udp(&self, plan: &Plan, payload: Vec<u8>) -> Result<()> {
+        counters::add(Count::Sent, 1);
         if plan.way.leaves {
             self.transmit(plan, &payload)?;
         }
@@ -234,6 +236,7 @@ impl DatagramSocket {
             // A full device drops datagrams; Linux says so to those only who want to know
             // (net/ipv4/udp.c, `udp_send_skb`).
             Err(SendError::NoRoom) => {
+                counters::add(Count::SendDropped, 1);
                 let wants_to_know = Truths::RECVERR | Truths::RECVERR6;
                 if self.inet.values().truths.intersects(wants_to_know) {
                     Err(Errno::ENOBUFS)
@@ -282,7 +285,10 @@ impl DatagramSocket {
                     socket.announce_arrival();
                 }
             }
-            None => self.note_refused(whole),
+            None => {
+                counters::add(Count::NoPort, 1);
+                self.note_refused(whole);
+            }
         }
     }
 

@@ -1,4 +1,7 @@
-//! `/sys`: the entries that runtimes read: the one CPU, huge pages, an empty cgroup directory.
+//! `/sys`: the entries that runtimes read: the one CPU, huge pages, an empty cgroup directory, and
+//! network interfaces ([`net`]).
+
+mod net;
 
 use alloc::sync::Arc;
 
@@ -18,10 +21,13 @@ pub fn build() -> Arc<dyn Inode> {
 }
 
 const ROOT: &[Row] = &[
+    ("class", |_| table(0, CLASS)),
     ("devices", |_| table(0, DEVICES)),
     ("fs", |_| table(0, &[("cgroup", |_| table(0, &[]))])),
     ("kernel", |_| table(0, &[("mm", |_| table(0, MM))])),
 ];
+
+const CLASS: &[Row] = &[("net", |_| Item::Directory(Arc::new(net::Interfaces)))];
 
 const DEVICES: &[Row] = &[("system", |_| table(0, &[("cpu", |_| table(0, CPU))]))];
 
