@@ -76,7 +76,7 @@ impl Profile {
 }
 
 /// The calls that the profile may name. The helper is for x86-64, as the libOS.
-const CALLS: [(&str, libc::c_long); 24] = [
+const CALLS: [(&str, libc::c_long); 25] = [
     ("accept4", libc::SYS_accept4),
     ("brk", libc::SYS_brk),
     ("clock_gettime", libc::SYS_clock_gettime),
@@ -85,6 +85,7 @@ const CALLS: [(&str, libc::c_long); 24] = [
     ("epoll_ctl", libc::SYS_epoll_ctl),
     ("epoll_pwait", libc::SYS_epoll_pwait),
     ("exit_group", libc::SYS_exit_group),
+    ("fcntl", libc::SYS_fcntl),
     ("getsockopt", libc::SYS_getsockopt),
     ("madvise", libc::SYS_madvise),
     ("mmap", libc::SYS_mmap),

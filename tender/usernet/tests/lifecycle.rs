@@ -1,0 +1,91 @@
+//! The helper's life: it ends with its parent and with the channel, and its own end is seen.
+
+mod common;
+
+use common::{Starter, WAIT, eventually, start_refused};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags};
+
+fn is_alive(process: i32) -> bool {
+    std::fs::read_to_string(format!("/proc/{process}/stat"))
+        .is_ok_and(|text| !text.contains(") Z ") && !text.contains(") X "))
+}
+
+#[test]
+fn the_helper_ends_with_the_channel() {
+    let mut starter = Starter::new(&[]);
+    let helper = starter.helper;
+    assert!(is_alive(helper));
+    drop(starter.channel.take());
+    assert!(
+        eventually(|| !is_alive(helper)),
+        "still there after {WAIT:?}"
+    );
+}
+
+#[test]
+fn the_helper_ends_with_its_parent_however_that_ends() {
+    for kill in [true, false] {
+        let mut starter = Starter::new(&[]);
+        let helper = starter.helper;
+        // The channel stays open: the test has it.
+        if kill {
+            starter.process.kill().expect("a process");
+        } else {
+            drop(starter.control.take());
+        }
+        starter.process.wait().expect("a process");
+        assert!(
+            eventually(|| !is_alive(helper)),
+            "still there after {WAIT:?}, killed: {kill}"
+        );
+    }
+}
+
+#[test]
+fn the_guest_sees_the_helper_s_end() {
+    let starter = Starter::new(&[]);
+    let channel = starter.channel.as_ref().expect("a channel");
+    let mut frame = [0; 100];
+    let read = rustix::net::recv(channel, &mut frame[..], RecvFlags::DONTWAIT);
+    assert_eq!(
+        read.err(),
+        Some(Errno::AGAIN),
+        "it runs, and says nothing of itself"
+    );
+    starter.kill_helper();
+    assert!(eventually(|| {
+        matches!(
+            rustix::net::recv(channel, &mut frame[..], RecvFlags::DONTWAIT),
+            Ok((_, 0))
+        )
+    }));
+    let sent = rustix::net::send(channel, &[0; 60], SendFlags::NOSIGNAL);
+    assert_eq!(sent.err(), Some(Errno::PIPE));
+    assert!(
+        !std::path::Path::new(&format!("/proc/{}", starter.helper)).exists(),
+        "no zombie"
+    );
+}
+
+#[test]
+fn a_port_in_use_is_refused_before_there_is_a_helper() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port();
+    let message = start_refused(&[&format!("publish=tcp|127.0.0.1|{port}|80")]);
+    assert!(
+        message.contains(&format!(
+            "publish 127.0.0.1:{port}/tcp: expected a free port"
+        )),
+        "{message}"
+    );
+    assert!(message.contains("try: another host port"), "{message}");
+}
+
+#[test]
+fn published_ports_are_told() {
+    let starter = Starter::new(&["publish=tcp|127.0.0.1|0|80", "publish=udp|*|0|53"]);
+    assert_eq!(starter.published[0].ip().to_string(), "127.0.0.1");
+    assert_ne!(starter.published[0].port(), 0);
+    assert_eq!(starter.published[1].ip().to_string(), "0.0.0.0");
+}
