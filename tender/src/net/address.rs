@@ -114,6 +114,12 @@ impl Network {
         .text()
     }
 
+    /// The `number`th host of the network.
+    pub fn host_number(self, number: u8) -> IpAddr {
+        let masked = self::number(self.address) & !self.host_mask();
+        from_number(masked | u128::from(number), self.address)
+    }
+
     /// In the boot information's form.
     pub fn to_abi(self) -> NetAddress {
         to_abi(self.address, self.prefix)

@@ -61,6 +61,9 @@ pub enum NetError {
     /// `-p` without a network that could publish.
     #[error("-p {0}: expected --net user or --net passt, found neither")]
     NobodyPublishes(String),
+    /// The user-mode network did not start.
+    #[error(transparent)]
+    User(#[from] libos_usernet::StartError),
     /// passt did not start.
     #[error("--net passt: expected passt to start, found: {0}")]
     Passt(String),
@@ -78,6 +81,7 @@ impl NetError {
             Self::NobodyPublishes(_) => {
                 "--net user; on a tap or packet interface the guest's ports are reached at its own address".into()
             }
+            Self::User(error) => error.advice().into(),
             Self::Passt(_) => "install passt, or --net user, which needs nothing".into(),
         }
     }

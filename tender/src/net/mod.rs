@@ -1,7 +1,8 @@
 //! The guest's network interfaces: from `--net` and `-p` to open handles and the boot information.
 //!
 //! - [`spec`], [`publish`]: the options, checked; [`address`]: their addresses.
-//! - [`tap`]: an existing tap. [`resolvers`]: the host's name servers.
+//! - [`tap`], [`packet`], [`user`], [`passt`]: what frames go to.
+//! - [`netlink`], [`ioctl`]: the host's interfaces. [`resolvers`]: the host's name servers.
 //! - [`error`]: why a network cannot be attached.
 //!
 //! Main types: [`Interface`], one handle with what the guest is told of it; [`Networks`], all of a run.
@@ -11,14 +12,19 @@
 pub mod address;
 pub mod error;
 mod ioctl;
+mod netlink;
+mod packet;
+mod passt;
 pub mod publish;
 mod resolvers;
 pub mod spec;
 mod tap;
+mod user;
 
 use crate::cli::NetConfig;
 use address::Network;
 use error::NetError;
+use ioctl::Properties;
 use libos_abi::manifest::Manifest;
 use libos_abi::net::{Framing, flags};
 use publish::Published;
@@ -27,6 +33,7 @@ use spec::{Attachment, Route, Spec};
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
+use user::User;
 
 /// The interfaces of a run, and what concerns all of them.
 #[derive(Debug, Default)]
@@ -60,9 +67,6 @@ pub struct Interface {
     pub routes: Vec<Route>,
 }
 
-/// MTU of Ethernet, in bytes of IP packet.
-const ETHERNET_MTU: u16 = 1500;
-
 /// The interfaces of a run: those of the command line.
 pub fn specs<'a>(config: &'a NetConfig, _manifest: &Manifest) -> Cow<'a, [Spec]> {
     match &config.specs {
@@ -71,41 +75,53 @@ pub fn specs<'a>(config: &'a NetConfig, _manifest: &Manifest) -> Cow<'a, [Spec]>
     }
 }
 
-/// Opens everything.
+/// Opens everything. The published ports go to the first interface that can publish any.
 ///
 /// # Errors
-/// The first interface that is not to be had.
+/// The first interface that is not to be had, or that there is none for the published ports.
 pub fn open(specs: &[Spec], published: &[Published]) -> Result<Networks, NetError> {
     let mut networks = Networks::default();
-    if let Some(port) = published.first() {
+    let mut published = Some(published).filter(|published| !published.is_empty());
+    let mut users = 0;
+    for spec in specs {
+        let opened = match &spec.attachment {
+            Attachment::Tap(name) => open_tap(spec, name)?,
+            Attachment::Packet(name) => open_packet(spec, name)?,
+            Attachment::User => {
+                users += 1;
+                open_user(spec, users - 1, published.take().unwrap_or_default())?
+            }
+            Attachment::Passt => open_passt(spec, published.take().unwrap_or_default())?,
+        };
+        networks.add(spec, opened);
+    }
+    if let Some([port, ..]) = published {
         return Err(NetError::NobodyPublishes(format!(
             "{}:{}",
             port.host_port, port.guest_port
         )));
     }
-    for spec in specs {
-        let interface = match &spec.attachment {
-            Attachment::Tap(name) => open_tap(spec, name)?,
-            Attachment::Packet(_) | Attachment::User | Attachment::Passt => {
-                return Err(error::system(
-                    "--net",
-                    "a device of this kind",
-                    std::io::Error::from_raw_os_error(libc::ENOSYS),
-                ));
-            }
-        };
-        networks.add(spec, interface);
+    if users > 0 {
+        let disowned = libos_usernet::disown_children();
+        disowned
+            .map_err(|source| error::system("--net user", "sigaction(2) of SIGCHLD", source))?;
     }
     networks.name();
     Ok(networks)
 }
 
+/// An interface, and the name server that lies behind it.
+struct Opened {
+    interface: Interface,
+    server: Option<IpAddr>,
+}
+
 impl Networks {
-    fn add(&mut self, spec: &Spec, interface: Interface) {
-        let host = Resolvers::for_guest(spec, &interface);
-        add_new(&mut self.dns, host.servers);
-        add_new(&mut self.search, host.search);
-        self.interfaces.push(interface);
+    fn add(&mut self, spec: &Spec, opened: Opened) {
+        let resolvers = Resolvers::for_guest(spec, &opened);
+        add_new(&mut self.dns, resolvers.servers);
+        add_new(&mut self.search, resolvers.search);
+        self.interfaces.push(opened.interface);
     }
 
     /// Gives the first free name to each interface that has none.
@@ -122,13 +138,17 @@ impl Networks {
 }
 
 impl Resolvers {
-    /// What the option says; else the host's, unless the interface learns of others.
-    fn for_guest(spec: &Spec, interface: &Interface) -> Self {
-        let learns = interface.flags & (flags::DHCP | flags::SLAAC) != 0;
-        let host = if learns && spec.dns.is_empty() {
-            Self::default()
-        } else {
-            resolvers::of_host()
+    /// What the option says; else the server behind the interface; else the host's, unless the interface learns of
+    /// others.
+    fn for_guest(spec: &Spec, opened: &Opened) -> Self {
+        let learns = opened.interface.flags & (flags::DHCP | flags::SLAAC) != 0;
+        let host = match opened.server {
+            None if learns => Self::default(),
+            None => resolvers::of_host(),
+            Some(server) => Self {
+                servers: vec![server],
+                ..resolvers::of_host()
+            },
         };
         Self {
             servers: if spec.dns.is_empty() {
@@ -153,19 +173,145 @@ fn add_new<T: PartialEq>(list: &mut Vec<T>, items: Vec<T>) {
     }
 }
 
-fn open_tap(spec: &Spec, name: &str) -> Result<Interface, NetError> {
+fn open_tap(spec: &Spec, name: &str) -> Result<Opened, NetError> {
     let tap = tap::open(name)?;
-    let mtu = u16::try_from(tap.properties.mtu).unwrap_or(u16::MAX);
-    Ok(Interface {
+    let interface = Interface {
         fd: Some(tap.fd),
         framing: Framing::Header,
         flags: tap.offloads | configuration(spec, spec.addresses.is_empty()),
-        mtu: spec.mtu.unwrap_or(mtu),
+        mtu: spec.mtu.unwrap_or_else(|| mtu_of(&tap.properties)),
         mac: spec.mac.unwrap_or_else(|| guest_mac(&spec.addresses)),
         name: spec.name.clone().unwrap_or_default(),
         addresses: spec.addresses.clone(),
         routes: routes(spec),
+    };
+    Ok(Opened {
+        interface,
+        server: None,
     })
+}
+
+fn open_packet(spec: &Spec, name: &str) -> Result<Opened, NetError> {
+    let packet = packet::open(name)?;
+    let mac = spec.mac.unwrap_or(packet.mac);
+    if mac != packet.mac {
+        packet::hear_everything(&packet).map_err(|source| {
+            error::system(
+                name,
+                "setsockopt(2) PACKET_ADD_MEMBERSHIP for `mac`",
+                source,
+            )
+        })?;
+    }
+    // A link-local address is made from the MAC, by the guest as well.
+    let host = packet
+        .addresses
+        .iter()
+        .filter(|address| !address.is_link_local);
+    let host: Vec<Network> = host.map(|address| address.network).collect();
+    let (addresses, adopted) = match spec.addresses.as_slice() {
+        [] => (host, packet.routes.as_slice()),
+        given => (given.to_vec(), &[][..]),
+    };
+    if spec.take {
+        packet::take(name, &packet)?;
+    } else if let Some(own) = packet
+        .addresses
+        .iter()
+        .find(|own| addresses.contains(&own.network))
+    {
+        eprintln!(
+            "libos-tender: warning: the host answers for {} of {name} too, and resets the guest's connections\n  \
+             try: --net packet={name},take to remove it from the host, or a firewall rule",
+            own.network.address
+        );
+    }
+    let interface = Interface {
+        fd: Some(packet.fd),
+        framing: Framing::Header,
+        flags: flags::CHECKSUM | flags::SEGMENTATION | configuration(spec, addresses.is_empty()),
+        mtu: spec.mtu.unwrap_or_else(|| mtu_of(&packet.properties)),
+        mac,
+        name: spec.name.clone().unwrap_or_default(),
+        addresses,
+        routes: adopt(routes(spec), adopted),
+    };
+    Ok(Opened {
+        interface,
+        server: None,
+    })
+}
+
+fn open_user(spec: &Spec, number: u8, published: &[Published]) -> Result<Opened, NetError> {
+    let User { started, config } = user::open(spec, number, published)?;
+    let mut addresses = Vec::new();
+    let mut gateways = Vec::new();
+    if !spec.dhcp {
+        addresses.push(Network {
+            address: config.ipv4.guest.into(),
+            prefix: config.ipv4.prefix,
+        });
+        gateways.push(IpAddr::V4(config.ipv4.gateway));
+    }
+    if let Some(ipv6) = config.ipv6.filter(|_| !spec.slaac) {
+        addresses.push(Network {
+            address: ipv6.guest.into(),
+            prefix: ipv6.prefix,
+        });
+        gateways.push(IpAddr::V6(ipv6.gateway));
+    }
+    let spec = Spec {
+        gateways,
+        ..spec.clone()
+    };
+    let interface = Interface {
+        fd: Some(started.channel),
+        framing: Framing::Header,
+        flags: flags::CHECKSUM | flags::SEGMENTATION | configuration(&spec, false),
+        mtu: config.mtu,
+        mac: config.guest_mac,
+        name: spec.name.clone().unwrap_or_default(),
+        addresses,
+        routes: routes(&spec),
+    };
+    Ok(Opened {
+        interface,
+        server: Some(config.ipv4.dns.into()),
+    })
+}
+
+fn open_passt(spec: &Spec, published: &[Published]) -> Result<Opened, NetError> {
+    let fd = passt::open(spec, published)?;
+    let interface = Interface {
+        fd: Some(fd),
+        framing: Framing::Stream,
+        flags: configuration(spec, spec.addresses.is_empty()),
+        mtu: spec.mtu.unwrap_or(passt::MTU),
+        mac: spec.mac.unwrap_or_else(|| guest_mac(&spec.addresses)),
+        name: spec.name.clone().unwrap_or_default(),
+        addresses: spec.addresses.clone(),
+        routes: routes(spec),
+    };
+    Ok(Opened {
+        interface,
+        server: None,
+    })
+}
+
+fn mtu_of(properties: &Properties) -> u16 {
+    u16::try_from(properties.mtu).unwrap_or(u16::MAX)
+}
+
+/// The host's routes behind those of the option: a default route of the option takes the place of the host's.
+fn adopt(mut routes: Vec<Route>, host: &[Route]) -> Vec<Route> {
+    let is_new = |route: &&Route| {
+        routes
+            .iter()
+            .all(|own| own.destination != route.destination)
+    };
+    let host: Vec<Route> = host.iter().filter(is_new).copied().collect();
+    routes.extend(host);
+    routes
 }
 
 /// The flags for what the interface is to learn: what is asked for, and everything if it knows nothing.
@@ -191,20 +337,16 @@ fn routes(spec: &Spec) -> Vec<Route> {
 /// run and neighbours need not learn it anew; else random.
 fn guest_mac(addresses: &[Network]) -> [u8; 6] {
     let ipv4 = addresses.iter().find_map(|network| match network.address {
-        IpAddr::V4(address) => Some(address.octets()),
+        IpAddr::V4(address) => Some(address),
         IpAddr::V6(_) => None,
     });
-    let mut mac = [0x02, 0, 0, 0, 0, 0];
-    match ipv4 {
-        Some(octets) => mac[2..].copy_from_slice(&octets),
-        None => {
-            let mut random = [0; 5];
-            // Without entropy at start-up all guests would have the address 02:01:….
-            let _ = rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty());
-            mac[1..].copy_from_slice(&random);
-            mac[1] |= 1;
-        }
+    if let Some(address) = ipv4 {
+        return user::mac(address);
     }
+    let mut mac = [0; 6];
+    // Without entropy at start-up all guests would have the address 06:00:….
+    let _ = rustix::rand::getrandom(&mut mac, rustix::rand::GetRandomFlags::empty());
+    mac[0] = 0x06;
     mac
 }
 
@@ -221,7 +363,7 @@ mod tests {
             fd: None,
             framing: Framing::Header,
             flags: 0,
-            mtu: ETHERNET_MTU,
+            mtu: 1500,
             mac: [2; 6],
             name: name.into(),
             addresses: Vec::new(),
@@ -274,7 +416,7 @@ mod tests {
             [2, 0, 10, 0, 0, 2]
         );
         let random = guest_mac(&[]);
-        assert_eq!(random[0], 2);
+        assert_eq!(random[0], 6);
         assert_ne!(random, guest_mac(&[]), "five random bytes");
     }
 

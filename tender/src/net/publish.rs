@@ -1,29 +1,11 @@
 //! `-p`: ports of the host that stand for ports of the guest, as docker has them.
+//!
+//! Main type: [`Published`], which the user-mode network and passt are given.
 
 use super::error::NetError;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// Which transport a port is published for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protocol {
-    /// TCP.
-    Tcp,
-    /// UDP.
-    Udp,
-}
-
-/// One published port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Published {
-    /// For which transport.
-    pub protocol: Protocol,
-    /// The host's address; none for all of them, of both IP versions.
-    pub host: Option<IpAddr>,
-    /// The host's port; 0 for one that the kernel picks.
-    pub host_port: u16,
-    /// The guest's port.
-    pub guest_port: u16,
-}
+pub use libos_usernet::{Protocol, Published};
 
 const FORM: &str =
     "[ADDRESS:]HOST:GUEST[/tcp|/udp], ports or ranges of ports, an IPv6 address in brackets";

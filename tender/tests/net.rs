@@ -1,0 +1,520 @@
+//! Network interfaces reach the image as the command line describes them, and frames cross their handles.
+//!
+//! Taps and packet sockets are made in network namespaces of the tests' own: each such test runs a copy of itself
+//! inside `unshare`. Where that is not permitted the test says so and checks nothing.
+
+mod common;
+
+use common::attacker::{self, Attacker};
+use libos_abi::handle::HandleKind;
+use libos_abi::manifest::Mode;
+use libos_abi::net::{Framing, flags};
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+/// Set in the copy of a test that runs inside the namespace.
+const INSIDE: &str = "LIBOS_TENDER_NET_INSIDE";
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// What `net` of the attacker writes, line by line.
+fn told(options: &[&str], image: &Path) -> Vec<String> {
+    let output = attacker::run(options, image, &["net"]);
+    assert_eq!(output.status.code(), Some(0), "{options:?}: {output:?}");
+    text(&output.stdout).lines().map(Into::into).collect()
+}
+
+fn refused(options: &[&str], image: &Path) -> String {
+    let output = attacker::run(options, image, &["net"]);
+    assert_eq!(output.status.code(), Some(125), "{options:?}: {output:?}");
+    assert_eq!(text(&output.stdout), "", "nothing ran");
+    text(&output.stderr)
+}
+
+#[track_caller]
+fn assert_has(lines: &[String], expected: &[&str]) {
+    for line in expected {
+        assert!(
+            lines.iter().any(|other| other == line),
+            "no {line:?} in {lines:#?}"
+        );
+    }
+}
+
+/// Runs `test` in a copy of this process that is root of a network namespace of its own.
+fn in_a_network_namespace(name: &str, test: impl Fn()) {
+    if std::env::var_os(INSIDE).is_some() {
+        return test();
+    }
+    let unshare = ["--user", "--map-root-user", "--net"];
+    let permitted = Command::new("unshare").args(unshare).arg("true").status();
+    if !permitted.is_ok_and(|status| status.success()) {
+        eprintln!("SKIPPED {name}: no network namespace is permitted here");
+        return;
+    }
+    let status = Command::new("unshare")
+        .args(unshare)
+        .arg(std::env::current_exe().expect("a running test"))
+        .args(["--exact", name, "--nocapture"])
+        .env(INSIDE, "1")
+        .status()
+        .expect("unshare(1) of util-linux");
+    assert!(status.success(), "inside the namespace: {status}");
+}
+
+fn ip(words: &str) {
+    let output = Command::new("ip")
+        .args(words.split_ascii_whitespace())
+        .output();
+    let output = output.expect("ip(8) of iproute2 is needed for this test");
+    assert!(output.status.success(), "ip {words}: {output:?}");
+}
+
+fn shown(words: &str) -> String {
+    let output = Command::new("ip")
+        .args(words.split_ascii_whitespace())
+        .output();
+    text(&output.expect("ip(8)").stdout)
+}
+
+/// Whether taps can be made here: in a user namespace `/dev/net/tun` itself must be accessible.
+fn has_taps(name: &str) -> bool {
+    let made = Command::new("ip")
+        .args(["tuntap", "add", "dev", "probe", "mode", "tap"])
+        .output();
+    let has = made.is_ok_and(|output| output.status.success());
+    if !has {
+        eprintln!("SKIPPED {name}: no tap is permitted here");
+    }
+    has
+}
+
+/// The hexadecimal form that the attacker writes of an IPv4 address.
+fn v4(octets: [u8; 4]) -> String {
+    let hex: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
+    format!("4 {hex}{}", "0".repeat(24))
+}
+
+#[test]
+fn no_network_is_no_handle() {
+    let attacker = Attacker::build();
+    let image = attacker.path(Mode::Strict);
+    assert_eq!(told(&["--net", "none"], &image), Vec::<String>::new());
+}
+
+#[test]
+fn a_tap_that_does_not_exist_is_refused_with_how_to_make_one() {
+    let attacker = Attacker::build();
+    let error = refused(&["--net", "tap=no-such-tap"], &attacker.path(Mode::Strict));
+    assert!(
+        error.contains("expected a tap interface named no-such-tap, found none"),
+        "{error}"
+    );
+    assert!(
+        error.contains("ip tuntap add dev no-such-tap mode tap user $USER"),
+        "{error}"
+    );
+    assert!(error.contains("--net user"), "{error}");
+}
+
+#[test]
+fn an_interface_that_is_no_tap_is_refused() {
+    let name = "an_interface_that_is_no_tap_is_refused";
+    in_a_network_namespace(name, || {
+        let attacker = Attacker::build();
+        ip("link add veth0 type veth peer name veth1");
+        let error = refused(&["--net", "tap=veth0"], &attacker.path(Mode::Strict));
+        assert!(error.contains("to attach to the tap"), "{error}");
+        assert!(error.contains("--net packet=veth0"), "{error}");
+    });
+}
+
+#[test]
+fn a_tap_in_use_is_refused() {
+    let name = "a_tap_in_use_is_refused";
+    in_a_network_namespace(name, || {
+        if !has_taps(name) {
+            return;
+        }
+        let attacker = Attacker::build();
+        let image = attacker.path(Mode::Strict);
+        ip("tuntap add dev tap0 mode tap");
+        ip("link set tap0 up");
+        let first = Echo::start(&["--net", "tap=tap0,ip=10.0.0.2/24"], &image);
+        let error = refused(&["--net", "tap=tap0,ip=10.0.0.2/24"], &image);
+        assert!(error.contains("another tap"), "{error}");
+        drop(first);
+    });
+}
+
+#[test]
+fn what_is_typed_reaches_the_boot_information() {
+    let name = "what_is_typed_reaches_the_boot_information";
+    in_a_network_namespace(name, || {
+        if !has_taps(name) {
+            return;
+        }
+        let attacker = Attacker::build();
+        ip("tuntap add dev tap0 mode tap");
+        ip("tuntap add dev tap1 mode tap multi_queue");
+        ip("link set tap0 mtu 1400 up");
+        let first = "tap=tap0,ip=10.0.0.2/24,ip=fd00::2/64,gw=10.0.0.1,route=10.8.0.0/16,dns=10.0.0.53,search=a.test";
+        let second = "tap=tap1,name=up1,mac=02:00:00:00:00:07,mtu=9000,dhcp";
+        let lines = told(
+            &["--net", first, "--net", second],
+            &attacker.path(Mode::Strict),
+        );
+        let none = "0".repeat(32);
+        let offloads = flags::CHECKSUM | flags::SEGMENTATION;
+        let expected = [
+            "interface eth0".into(),
+            "handle 3".into(),
+            format!("handle_kind {}", HandleKind::Net as u32),
+            "handle_fd 3".into(),
+            format!("framing {}", Framing::Header as u32),
+            format!("flags {offloads}"),
+            "mtu 1400".into(),
+            "mac 02000a000002".into(),
+            format!("address {}/24", v4([10, 0, 0, 2])),
+            format!("address 6 fd{}02/64", "0".repeat(28)),
+            format!("destination {}/0", v4([0, 0, 0, 0])),
+            format!("gateway {}/32", v4([10, 0, 0, 1])),
+            format!("destination {}/16", v4([10, 8, 0, 0])),
+            format!("gateway 0 {none}/0"),
+            "interface up1".into(),
+            "handle 4".into(),
+            format!("handle_kind {}", HandleKind::Net as u32),
+            "handle_fd 4".into(),
+            format!("framing {}", Framing::Header as u32),
+            format!("flags {}", offloads | flags::DHCP),
+            "mtu 9000".into(),
+            "mac 020000000007".into(),
+            format!("dns {}/32", v4([10, 0, 0, 53])),
+            "search a.test".into(),
+        ];
+        assert_eq!(lines, expected);
+    });
+}
+
+#[test]
+fn a_frame_crosses_a_tap_in_both_directions() {
+    let name = "a_frame_crosses_a_tap_in_both_directions";
+    in_a_network_namespace(name, || {
+        if !has_taps(name) {
+            return;
+        }
+        let attacker = Attacker::build();
+        ip("tuntap add dev tap0 mode tap");
+        ip("link set tap0 up");
+        for mode in [Mode::Strict, Mode::Compat] {
+            let echo = Echo::start(&["--net", "tap=tap0,ip=10.0.0.2/24"], &attacker.path(mode));
+            echo.exchange("tap0");
+        }
+    });
+}
+
+#[test]
+fn a_frame_crosses_a_packet_socket_in_both_directions() {
+    let name = "a_frame_crosses_a_packet_socket_in_both_directions";
+    in_a_network_namespace(name, || {
+        let attacker = Attacker::build();
+        veth_pair();
+        let echo = Echo::start(
+            &["--net", "packet=veth1,take"],
+            &attacker.path(Mode::Strict),
+        );
+        echo.exchange("veth0");
+    });
+}
+
+fn veth_pair() {
+    ip("link add veth0 type veth peer name veth1");
+    ip("link set veth1 address 02:00:00:00:00:aa");
+    ip("link set veth0 up");
+    ip("link set veth1 mtu 1450 up");
+    ip("address add 10.0.0.2/24 dev veth1");
+    ip("address add fd00::2/64 dev veth1 nodad");
+    ip("route add default via 10.0.0.1 dev veth1 metric 50");
+    ip("route add 10.8.0.0/16 dev veth1");
+}
+
+#[test]
+fn a_packet_socket_takes_the_interface_s_place() {
+    let name = "a_packet_socket_takes_the_interface_s_place";
+    in_a_network_namespace(name, || {
+        let attacker = Attacker::build();
+        let image = attacker.path(Mode::Strict);
+        veth_pair();
+        let common = [
+            "mtu 1450".to_owned(),
+            "mac 0200000000aa".into(),
+            format!("address {}/24", v4([10, 0, 0, 2])),
+            format!("address 6 fd{}02/64", "0".repeat(28)),
+            format!("destination {}/0", v4([0, 0, 0, 0])),
+            format!("gateway {}/32", v4([10, 0, 0, 1])),
+            format!("destination {}/16", v4([10, 8, 0, 0])),
+        ];
+        let common: Vec<&str> = common.iter().map(String::as_str).collect();
+        let output = attacker::run(&["--net", "packet=veth1"], &image, &["net"]);
+        let warning = text(&output.stderr);
+        assert!(warning.contains("packet=veth1,take"), "{warning}");
+        let lines: Vec<String> = text(&output.stdout).lines().map(Into::into).collect();
+        assert_has(&lines, &common);
+        assert_eq!(
+            lines
+                .iter()
+                .filter(|line| line.starts_with("address"))
+                .count(),
+            2,
+            "{lines:?}"
+        );
+        assert!(
+            shown("address show dev veth1").contains("10.0.0.2"),
+            "still the host's"
+        );
+        let output = attacker::run(&["--net", "packet=veth1,take"], &image, &["net"]);
+        assert_eq!(text(&output.stderr), "");
+        let lines: Vec<String> = text(&output.stdout).lines().map(Into::into).collect();
+        assert_has(&lines, &common);
+        let left = shown("address show dev veth1");
+        assert!(!left.contains("inet"), "taken: {left}");
+        let lines = told(
+            &["--net", "packet=veth1,ip=10.0.0.9/24,mac=02:00:00:00:00:bb"],
+            &image,
+        );
+        assert_has(
+            &lines,
+            &[
+                "mac 0200000000bb",
+                &format!("address {}/24", v4([10, 0, 0, 9])),
+            ],
+        );
+    });
+}
+
+#[test]
+fn an_interface_without_ethernet_frames_is_refused() {
+    let attacker = Attacker::build();
+    let image = attacker.path(Mode::Strict);
+    let error = refused(&["--net", "packet=lo"], &image);
+    assert!(error.contains("Ethernet"), "{error}");
+    let error = refused(&["--net", "packet=no-such-one"], &image);
+    assert!(error.contains("found none"), "{error}");
+    let error = refused(&["-p", "8080:80", "--net", "none"], &image);
+    assert!(error.contains("--net user"), "{error}");
+}
+
+#[test]
+fn the_filter_shows_the_handles_of_the_networks() {
+    let attacker = Attacker::build();
+    let shown = |options: &[&str]| {
+        let output = Command::new(attacker::tender())
+            .args(["filter"])
+            .arg(attacker.path(Mode::Strict))
+            .args(options)
+            .output()
+            .expect("the tender starts");
+        assert!(output.status.success(), "{output:?}");
+        text(&output.stdout)
+    };
+    assert!(!shown(&["--net", "none"]).contains("; net"));
+    // Nothing is opened for it: the tap need not exist.
+    let both = shown(&["--net", "tap=no-such-tap,ip=10.0.0.2/24", "--net", "user"]);
+    for rule in [
+        "read(fd == 3)  ; net",
+        "write(fd == 3)  ; net",
+        "read(fd == 4)  ; net",
+        "write(fd == 4)  ; net",
+        "nfds <= 5",
+    ] {
+        assert!(both.contains(rule), "{rule} in {both}");
+    }
+    assert!(!both.contains("pread64(fd == 3)"), "{both}");
+}
+
+/// The proof by strace: from the filter on, nothing but the seven, with a tap attached and used.
+#[test]
+fn with_a_tap_nothing_but_the_seven_is_called() {
+    let name = "with_a_tap_nothing_but_the_seven_is_called";
+    in_a_network_namespace(name, || {
+        if !has_taps(name) {
+            return;
+        }
+        if Command::new("strace").arg("-V").output().is_err() {
+            eprintln!("SKIPPED {name}: strace is not installed");
+            return;
+        }
+        let attacker = Attacker::build();
+        let log = attacker.directory().join("strace");
+        ip("tuntap add dev tap0 mode tap");
+        ip("link set tap0 up");
+        let mut command = Command::new("strace");
+        command
+            .arg("-f")
+            .arg("-o")
+            .arg(&log)
+            .arg(attacker::tender());
+        let options = ["--net", "tap=tap0,ip=10.0.0.2/24"];
+        Echo::start_command(command, &options, &attacker.path(Mode::Strict)).exchange("tap0");
+        let log = std::fs::read_to_string(log).expect("strace's output");
+        let (_, after) = log
+            .split_once("seccomp(SECCOMP_SET_MODE_FILTER")
+            .expect("a filter");
+        let mut seen = Vec::new();
+        for line in after.lines().skip(1) {
+            let call = line
+                .split_ascii_whitespace()
+                .nth(1)
+                .and_then(|rest| rest.split('(').next());
+            seen.push(call.unwrap_or_default().to_owned());
+        }
+        let seven = [
+            "read",
+            "write",
+            "pread64",
+            "pwrite64",
+            "ppoll",
+            "clock_gettime",
+            "exit_group",
+            "+++",
+        ];
+        assert!(
+            seen.iter().all(|call| seven.contains(&call.as_str())),
+            "{seen:?}"
+        );
+        for used in ["read", "write", "ppoll"] {
+            assert!(
+                seen.iter().any(|call| call == used),
+                "{used} is missing: {seen:?}"
+            );
+        }
+    });
+}
+
+/// An attacker that sends a frame back.
+struct Echo {
+    child: Child,
+    stdout: BufReader<std::process::ChildStdout>,
+}
+
+impl Echo {
+    fn start(options: &[&str], image: &Path) -> Self {
+        Self::start_command(Command::new(attacker::tender()), options, image)
+    }
+
+    fn start_command(mut command: Command, options: &[&str], image: &Path) -> Self {
+        let mut child = command
+            .arg("run")
+            .args(options)
+            .arg(image)
+            .args(["--", "echo"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the tender starts");
+        let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+        let mut line = String::new();
+        stdout.read_line(&mut line).expect("readable");
+        assert_eq!(line, "ready\n", "{:?}", child.wait());
+        Self { child, stdout }
+    }
+
+    /// Sends a frame through the host's `interface`, and expects it back with `struct virtio_net_hdr` as the
+    /// kernel made it: all zero.
+    fn exchange(mut self, interface: &str) {
+        let frame = frame();
+        let socket = wire::Wire::open(interface);
+        socket.send(&frame);
+        let back = socket.receive(frame.len());
+        assert_eq!(back, frame, "the frame comes back as it went");
+        let mut rest = String::new();
+        self.stdout.read_to_string(&mut rest).expect("readable");
+        assert_eq!(rest, format!("{}\n", frame.len() + 10));
+        assert_eq!(self.child.wait().expect("a child").code(), Some(0));
+    }
+}
+
+impl Drop for Echo {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Broadcast, EtherType 0x88b5.
+fn frame() -> Vec<u8> {
+    let mut frame = vec![0xff; 6];
+    frame.extend([2, 0, 0, 0, 0, 1, 0x88, 0xb5]);
+    frame.extend(0..100);
+    frame
+}
+
+/// The other end of the wire: an ordinary packet socket.
+mod wire {
+    use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+    /// `ETH_P_ALL` would show other protocols' frames too.
+    const PROTOCOL: u16 = 0x88b5;
+
+    pub struct Wire(OwnedFd);
+
+    impl Wire {
+        pub fn open(interface: &str) -> Self {
+            let name = std::ffi::CString::new(interface).expect("a name");
+            // SAFETY: socket(2) takes no pointer; the descriptor is nobody else's. The name ends with NUL;
+            // `address` is a valid sockaddr_ll, of which bind(2) reads as many bytes as it has.
+            unsafe {
+                let fd = libc::socket(libc::AF_PACKET, libc::SOCK_RAW, i32::from(PROTOCOL.to_be()));
+                assert!(fd >= 0, "{}", std::io::Error::last_os_error());
+                let socket = OwnedFd::from_raw_fd(fd);
+                let mut address: libc::sockaddr_ll = std::mem::zeroed();
+                address.sll_family = 17;
+                address.sll_protocol = PROTOCOL.to_be();
+                address.sll_ifindex = libc::if_nametoindex(name.as_ptr()).cast_signed();
+                let length = u32::try_from(size_of_val(&address)).expect("small");
+                assert_eq!(libc::bind(fd, (&raw const address).cast(), length), 0);
+                let timeout = libc::timeval {
+                    tv_sec: 10,
+                    tv_usec: 0,
+                };
+                let length = u32::try_from(size_of_val(&timeout)).expect("small");
+                let value = (&raw const timeout).cast();
+                libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_RCVTIMEO, value, length);
+                Self(socket)
+            }
+        }
+
+        pub fn send(&self, frame: &[u8]) {
+            // SAFETY: the call reads the frame's bytes.
+            let sent =
+                unsafe { libc::send(self.0.as_raw_fd(), frame.as_ptr().cast(), frame.len(), 0) };
+            assert_eq!(
+                usize::try_from(sent).ok(),
+                Some(frame.len()),
+                "{}",
+                std::io::Error::last_os_error()
+            );
+        }
+
+        /// The next frame that came in from the wire.
+        pub fn receive(&self, length: usize) -> Vec<u8> {
+            let mut frame = vec![0; length + 100];
+            // SAFETY: the call writes at most `frame.len()` bytes to it.
+            let got = unsafe {
+                libc::recv(
+                    self.0.as_raw_fd(),
+                    frame.as_mut_ptr().cast(),
+                    frame.len(),
+                    0,
+                )
+            };
+            let got = usize::try_from(got)
+                .unwrap_or_else(|_| panic!("no frame came: {}", std::io::Error::last_os_error()));
+            frame.truncate(got);
+            frame
+        }
+    }
+}
