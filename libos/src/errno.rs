@@ -1,7 +1,10 @@
 //! Error numbers, as errno(3) names them.
 //!
 //! An [`Errno`] travels through the libOS as the error of a `Result`; only the dispatcher turns it
-//! into a negative number. [`Errno::because`] keeps a static reason for the trace.
+//! into a negative number. [`Errno::because`] keeps a static reason, which the trace asks for with
+//! [`Errno::take_reason`]. This module knows nobody but the lock around that reason.
+
+use crate::sync::SpinLock;
 
 /// What a fallible function of the libOS returns.
 pub type Result<T> = core::result::Result<T, Errno>;
@@ -27,8 +30,40 @@ impl Errno {
     /// The same error, with a reason that the trace shows beside it.
     #[must_use]
     pub fn because(self, reason: &'static str) -> Self {
-        crate::task::note_reason(reason);
+        REASON.note(self, reason);
         self
+    }
+
+    /// The reason for this error, if it was the last one to be given a reason since
+    /// [`forget_reason`]; once.
+    pub fn take_reason(self) -> Option<&'static str> {
+        REASON.take(self)
+    }
+}
+
+/// Drops the reason kept. Called before a call begins, and whenever the running thread goes on
+/// after a sleep: what was noted meanwhile is of other threads.
+#[inline]
+pub fn forget_reason() {
+    *REASON.0.lock() = None;
+}
+
+/// The vCPU's last reason. One is enough: between an error and the end of its call a thread that
+/// does not sleep is alone, and one that sleeps forgets.
+static REASON: LastReason = LastReason(SpinLock::new(None));
+
+/// An error that was given a reason, and the reason.
+struct LastReason(SpinLock<Option<(Errno, &'static str)>>);
+
+impl LastReason {
+    fn note(&self, errno: Errno, reason: &'static str) {
+        *self.0.lock() = Some((errno, reason));
+    }
+
+    /// A call may have met and survived another error on its way: that one's reason is not shown.
+    fn take(&self, errno: Errno) -> Option<&'static str> {
+        let (of, reason) = self.0.lock().take()?;
+        (of == errno).then_some(reason)
     }
 }
 
@@ -197,4 +232,25 @@ errnos! {
     ERFKILL = 132, "Operation not possible due to RF-kill";
     ERESTARTSYS = 512, "Interrupted; restarted if the handler has SA_RESTART (never seen by the application)";
     ERESTARTNOHAND = 514, "Interrupted; restarted if no handler ran (never seen by the application)";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_goes_to_its_own_error_once() {
+        let last = LastReason(SpinLock::new(None));
+        last.note(Errno::EINVAL, "why");
+        assert_eq!(last.take(Errno::EINVAL), Some("why"));
+        assert_eq!(last.take(Errno::EINVAL), None, "taken before");
+    }
+
+    #[test]
+    fn a_reason_of_another_error_is_dropped() {
+        let last = LastReason(SpinLock::new(None));
+        last.note(Errno::EAGAIN, "survived on the way");
+        assert_eq!(last.take(Errno::EINTR), None);
+        assert_eq!(last.take(Errno::EAGAIN), None, "no longer the last error");
+    }
 }

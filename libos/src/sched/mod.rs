@@ -183,6 +183,7 @@ fn run_next() {
     let next = next_runnable();
     next.set_run_state(RunState::Running);
     switch::to(next);
+    crate::errno::forget_reason();
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::arch::frame::TrapFrame;
-use crate::errno::Errno;
+use crate::errno::{self, Errno};
 use crate::sched;
 use crate::signal::{self, Restart};
 use crate::syscall::{table, trace};
@@ -64,6 +64,7 @@ pub fn serve(frame: &mut TrapFrame) {
 fn serve_traced(frame: &mut TrapFrame, number: u64) {
     let arguments = frame.arguments();
     let entered = trace::enter(number, &arguments);
+    errno::forget_reason();
     let result = table::call(number, &arguments);
     trace::leave(entered, number, &arguments, result);
     finish(frame, number, result);

@@ -6,7 +6,7 @@ use alloc::string::String;
 use core::fmt::Write;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use crate::errno::SysResult;
+use crate::errno::{Errno, SysResult};
 use crate::syscall::table::{self, Entry, Kind};
 use crate::user::UserPtr;
 
@@ -52,6 +52,8 @@ pub fn leave(entered: Entered, number: u64, arguments: &[u64; 6], result: SysRes
     if complete {
         return;
     }
+    // Taken first: showing what a bad pointer was to receive is a failure of its own.
+    let reason = result.err().and_then(Errno::take_reason);
     let entry = table::entry(number);
     if entry.is_some_and(|entry| entry.arguments.contains(&Kind::OutBuf)) {
         format_arguments(
@@ -67,7 +69,7 @@ pub fn leave(entered: Entered, number: u64, arguments: &[u64; 6], result: SysRes
         Ok(value) => write!(line, ") = {value}"),
         Err(errno) => write!(line, ") = -1 {} ({})", errno.name(), errno.text()),
     };
-    if let Some(reason) = crate::task::take_reason() {
+    if let Some(reason) = reason {
         let _ = write!(line, " [{reason}]");
     }
     emit(&line);

@@ -23,9 +23,9 @@ pub use exit::{exit_by_signal, exit_group};
 pub use process::Process;
 pub use thread::{RunState, Thread, Tid};
 
+pub use current::with_current;
 #[cfg(not(test))]
 pub use current::{adopt_extended_state, on_libos_stack};
-pub use current::{note_reason, take_reason, with_current};
 
 /// A synchronous fault of application code, as the host's kernel reported it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +71,6 @@ mod current {
             process.threads.lock().insert(1, Arc::clone(&thread));
             thread
         };
-        static REASON: std::cell::Cell<Option<&'static str>> = const { std::cell::Cell::new(None) };
     }
 
     pub fn get() -> Arc<Thread> {
@@ -82,23 +81,12 @@ mod current {
     pub fn with_current<T>(action: impl FnOnce(&Thread) -> T) -> T {
         CURRENT.with(|thread| action(thread))
     }
-
-    /// Keeps `reason` beside the error that the running thread's call is about to return.
-    pub fn note_reason(reason: &'static str) {
-        REASON.set(Some(reason));
-    }
-
-    /// The reason noted last, once.
-    pub fn take_reason() -> Option<&'static str> {
-        REASON.take()
-    }
 }
 
 #[cfg(not(test))]
 mod current {
     use super::{Arc, Thread};
     use crate::arch::vcpu;
-    use core::sync::atomic::Ordering;
 
     pub fn get() -> Arc<Thread> {
         let thread = vcpu::current();
@@ -116,29 +104,6 @@ mod current {
         // SAFETY: the scheduler keeps the running thread alive; `action` may sleep, but this
         // thread's own code runs only while it is alive.
         action(unsafe { &*vcpu::current() })
-    }
-
-    /// Keeps `reason` beside the error that the running thread's call is about to return.
-    pub fn note_reason(reason: &'static str) {
-        if !vcpu::current().is_null() {
-            with_current(|thread| {
-                let place = core::ptr::from_ref(reason).cast::<u8>().cast_mut();
-                thread.reason_len.store(reason.len(), Ordering::Relaxed);
-                thread.reason.store(place, Ordering::Relaxed);
-            });
-        }
-    }
-
-    /// The reason noted last, once.
-    pub fn take_reason() -> Option<&'static str> {
-        with_current(|thread| {
-            let place = thread.reason.swap(core::ptr::null_mut(), Ordering::Relaxed);
-            let len = thread.reason_len.load(Ordering::Relaxed);
-            // SAFETY: `note_reason` stored a static string's address and length.
-            (!place.is_null()).then(|| unsafe {
-                core::str::from_utf8_unchecked(core::slice::from_raw_parts(place, len))
-            })
-        })
     }
 
     /// Whether `address` lies in the running thread's libOS stack.

@@ -1,7 +1,7 @@
 //! What a thread has for itself.
 
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use crate::arch::frame::TrapFrame;
 use crate::futex::FutexWait;
@@ -39,13 +39,6 @@ pub struct Thread {
     cpu_since: AtomicU64,
     /// Its CPU time when it was last asked for.
     pub cpu_account: SpinLock<crate::time::cycles::Account>,
-    #[cfg_attr(
-        test,
-        expect(dead_code, reason = "host tests keep the reason elsewhere")
-    )]
-    pub(super) reason: AtomicPtr<u8>,
-    #[cfg_attr(test, expect(dead_code, reason = "as above"))]
-    pub(super) reason_len: AtomicUsize,
     /// Mask, pending signals, alternate stack.
     pub signals: ThreadSignals,
     /// The name that prctl(PR_SET_NAME) set, NUL-padded.
@@ -80,8 +73,6 @@ impl Thread {
             cpu_cycles: AtomicU64::new(0),
             cpu_since: AtomicU64::new(0),
             cpu_account: SpinLock::default(),
-            reason: AtomicPtr::default(),
-            reason_len: AtomicUsize::new(0),
             signals: ThreadSignals::default(),
             name: SpinLock::default(),
             clear_child_tid: AtomicUsize::new(0),
