@@ -76,12 +76,10 @@ impl Tcp {
     ) -> Result<usize, Refusal> {
         let index = self.table.index(connection).ok_or(Refusal::NotConnected)?;
         self.wake_quiet(index)?;
-        let now = self.now;
         let found = self.table.get_mut(index).ok_or(Refusal::NotConnected)?;
         if let Some(error) = found.error.take() {
             return Err(Refusal::Error(error));
         }
-        let owed = found.owed();
         let Phase::Open(engine) = &mut found.phase else {
             return Err(match found.phase {
                 Phase::Opening(_) => Refusal::NotConnected,
@@ -101,8 +99,7 @@ impl Tcp {
                 Ok(0)
             };
         }
-        found.stir(now);
-        found.observe(now, owed);
+        found.is_touched = true;
         Ok(sent)
     }
 
@@ -137,7 +134,7 @@ impl Tcp {
             Some(engine) if engine.receive_queue() > 0 => {
                 let taken = engine.receive(take);
                 let is_open = matches!(found.phase, Phase::Open(_));
-                found.stir(now);
+                found.is_touched = true;
                 if is_open {
                     self.update_window(now, index);
                 }
@@ -178,6 +175,7 @@ impl Tcp {
         };
         match &found.phase {
             Phase::Opening(_) => TcpEvents::empty(),
+            Phase::Quiet(_) if found.is_starved => TcpEvents::ESTABLISHED,
             Phase::Quiet(_) => TcpEvents::ESTABLISHED | TcpEvents::WRITABLE,
             Phase::Open(engine) => {
                 let mut events = TcpEvents::ESTABLISHED;
@@ -193,7 +191,6 @@ impl Tcp {
 
     /// Ends our half once everything is sent.
     pub fn shutdown_send(&mut self, connection: ConnectionId) {
-        let now = self.now;
         let Some(index) = self.table.index(connection) else {
             return;
         };
@@ -207,11 +204,9 @@ impl Tcp {
         let Some(found) = self.table.get_mut(index) else {
             return;
         };
-        let owed = found.owed();
         if let Phase::Open(engine) = &mut found.phase {
             engine.finish();
-            found.stir(now);
-            found.observe(now, owed);
+            found.is_touched = true;
             self.pend(index);
         }
     }
@@ -234,13 +229,11 @@ impl Tcp {
         if ends_now || is_rested {
             return self.abort(now, connection, output);
         }
-        let owed = found.owed();
         found.is_released = true;
+        found.is_touched = true;
         if let Phase::Open(engine) = &mut found.phase {
             engine.finish();
         }
-        found.stir(now);
-        found.observe(now, owed);
         self.orphans += 1;
         self.drive(now, index, output);
         self.settle(now, index, TcpEvents::empty(), None);
@@ -343,14 +336,18 @@ impl Tcp {
     /// A quiet connection needs its engine.
     fn wake_quiet(&mut self, index: u32) -> Result<(), Refusal> {
         let opening = match self.table.get(index).map(|found| &found.phase) {
-            Some(Phase::Quiet(opening)) => **opening,
+            Some(Phase::Quiet(opening)) => *opening,
             _ => return Ok(()),
         };
         if self.wake(self.now, index, &opening) {
-            Ok(())
-        } else {
-            Err(Refusal::WouldBlock)
+            return Ok(());
         }
+        if let Some(found) = self.table.get_mut(index) {
+            found.is_starved = true;
+            found.stir(self.now);
+        }
+        self.schedule(self.now, index);
+        Err(Refusal::WouldBlock)
     }
 }
 

@@ -7,6 +7,7 @@ use alloc::boxed::Box;
 
 use super::engine::{Current, Engine, Opening, Tuning};
 use super::handshake::Handshake;
+use super::segment::Control;
 use super::{State, TcpError, TcpOptions};
 use crate::address::Flow;
 use crate::config::InterfaceId;
@@ -23,15 +24,19 @@ const FIN_WAIT_2: Duration = Duration::from_secs(60);
 /// A connection that is quiet for so long gives its buffers back.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// Where it is in its life.
+/// What found no memory is tried again after so long.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// Where it is in its life. What remains of a quiet connection is part of the record, so that nothing new is
+/// allocated between the memory that it gives back.
 #[derive(Debug)]
 pub(crate) enum Phase {
     /// Not yet established.
-    Opening(Box<Handshake>),
+    Opening(Handshake),
     /// It has an engine and buffers.
     Open(Box<Current>),
     /// Established, and quiet: no engine.
-    Quiet(Box<Opening>),
+    Quiet(Opening),
     /// Ended; what was received may still be read.
     Over(Option<Box<Current>>),
 }
@@ -62,16 +67,18 @@ pub(crate) struct Connection {
     pub probes: u32,
     /// When the last one was sent.
     pub probed: Instant,
+    /// The owner moved something, and did not say when: the next call that knows the time notes it.
+    pub is_touched: bool,
     /// The sender was told that there is no room.
     pub is_full: bool,
+    /// There was no memory for an engine when the owner wanted to send.
+    pub is_starved: bool,
     /// Egress is due at the next poll.
     pub is_pending: bool,
     /// The way out had no room.
     pub is_blocked: bool,
-    /// It can't rest, unless something moves.
-    pub is_restless: bool,
-    /// Bytes of its buffers.
-    pub memory: usize,
+    /// How often it could not rest since anything moved.
+    pub restless: u8,
 }
 
 /// What a limit of time asks for.
@@ -85,6 +92,10 @@ pub(crate) enum Limit {
     Probe,
     /// Give the buffers back.
     Rest,
+    /// Send the FIN for which there was no memory.
+    Finish,
+    /// Let the owner try again for what there was no memory.
+    TryAgain,
 }
 
 impl Connection {
@@ -100,7 +111,7 @@ impl Connection {
             token,
             interface: None,
             options,
-            phase: Phase::Opening(Box::new(handshake)),
+            phase: Phase::Opening(handshake),
             is_released: false,
             is_finishing: false,
             error: None,
@@ -110,11 +121,12 @@ impl Connection {
             waiting_since: None,
             probes: 0,
             probed: now,
+            is_touched: false,
             is_full: false,
+            is_starved: false,
             is_pending: false,
             is_blocked: false,
-            is_restless: false,
-            memory: 0,
+            restless: 0,
         }
     }
 
@@ -181,19 +193,43 @@ impl Connection {
             self.waiting_since
                 .map(|since| (since + FIN_WAIT_2, Limit::Drop)),
             self.silence(),
-            self.may_rest().then(|| (self.moved + QUIET, Limit::Rest)),
+            self.may_rest().then(|| (self.rest_at(), Limit::Rest)),
+            self.is_starved
+                .then(|| (self.moved + AGAIN, Limit::TryAgain)),
+            self.owes_end().then(|| (self.moved + AGAIN, Limit::Finish)),
         ];
         limits.into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
+    /// An acknowledgement while there is no engine.
+    pub fn window_of_quiet(&self, opening: &Opening) -> Control {
+        let window = self.options.receive_buffer >> opening.own_scale;
+        Control {
+            ack: Some(opening.receive_next),
+            window: u16::try_from(window).unwrap_or(u16::MAX),
+            hop_limit: self.options.hop_limit,
+            traffic_class: self.options.traffic_class,
+            ..Control::new(self.flow, opening.send_next)
+        }
+    }
+
     fn may_rest(&self) -> bool {
-        !self.is_restless && !self.is_released && matches!(self.phase, Phase::Open(_))
+        !self.is_released && matches!(self.phase, Phase::Open(_))
+    }
+
+    fn owes_end(&self) -> bool {
+        self.is_finishing && matches!(self.phase, Phase::Quiet(_))
+    }
+
+    /// What can't rest now is tried again, ever more seldom.
+    fn rest_at(&self) -> Instant {
+        self.moved + QUIET * (1 << self.restless.min(12))
     }
 
     /// Something moved.
     pub fn stir(&mut self, now: Instant) {
         self.moved = now;
-        self.is_restless = false;
+        self.restless = 0;
     }
 
     fn unanswered(&self) -> Option<(Instant, Limit)> {

@@ -93,6 +93,18 @@ pub(crate) trait Engine: Sized {
         send: Vec<u8>,
     ) -> Self;
 
+    /// Whether [`Self::reopen`] can take it.
+    fn can_reopen(&self) -> bool;
+
+    /// Starts another connection with the buffers of one that ended, wherever it ended.
+    fn reopen(
+        &mut self,
+        context: &mut Self::Context,
+        now: Instant,
+        opening: &Opening,
+        tuning: Tuning,
+    );
+
     /// What [`Self::open`] needs to start again; none unless the connection is established, all is
     /// acknowledged both ways, nothing is buffered, and no timer runs.
     fn close_up(&self, context: &mut Self::Context, now: Instant) -> Option<Opening>;

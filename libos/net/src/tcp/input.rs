@@ -76,7 +76,7 @@ impl Tcp {
         match &mut connection.phase {
             Phase::Opening(handshake) => {
                 let step = handshake.segment(now, segment);
-                self.step(now, index, segment, step, output, owner);
+                self.step(now, index, interface, segment, step, output, owner);
             }
             Phase::Open(_) => self.open(now, index, segment, output, owner),
             Phase::Quiet(_) => self.quiet(now, index, segment, output, owner),
@@ -226,10 +226,15 @@ impl Tcp {
         true
     }
 
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "they are the segment's and the caller's"
+    )]
     fn step(
         &mut self,
         now: Instant,
         index: u32,
+        interface: InterfaceId,
         segment: &Segment<'_>,
         step: Step,
         output: &mut dyn Output,
@@ -256,15 +261,20 @@ impl Tcp {
                 self.end(index, Some(error), Some(owner));
             }
             Step::Established(opening) => {
-                self.establish(now, index, &opening, segment, output, owner);
+                self.establish(now, index, interface, &opening, segment, output, owner);
             }
         }
     }
 
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "they are the segment's and the caller's"
+    )]
     fn establish(
         &mut self,
         now: Instant,
         index: u32,
+        interface: InterfaceId,
         opening: &Opening,
         segment: &Segment<'_>,
         output: &mut dyn Output,
@@ -274,37 +284,31 @@ impl Tcp {
             self.table.get(index).map(|connection| &connection.phase),
             Some(Phase::Opening(handshake)) if handshake.is_active()
         );
-        if !self.wake(now, index, opening) {
-            // The other side says it again, and there may be memory then.
-            self.counters.no_memory += 1;
-            return;
-        }
         if !is_active {
             self.half_open.leave();
         }
         let Some(connection) = self.table.get_mut(index) else {
             return;
         };
+        // An engine comes with the first byte, and memory for it need not be there before.
+        connection.phase = Phase::Quiet(*opening);
         connection.heard = now;
-        let is_finishing = connection.is_finishing;
-        if let Phase::Open(engine) = &mut connection.phase {
-            if segment.syn {
-                acknowledgement(connection.flow, engine.as_ref()).send(output);
-            }
-            if is_finishing {
-                engine.finish();
-            }
-        }
-        let events = TcpEvents::ESTABLISHED | TcpEvents::WRITABLE;
+        connection.stir(now);
         if segment.syn {
-            if is_finishing {
-                self.drive(now, index, output);
-            }
-            self.settle(now, index, events, Some(owner));
-        } else {
-            self.tell(index, events, owner);
-            self.open(now, index, segment, output, owner);
+            connection.window_of_quiet(opening).send(output);
         }
+        self.tell(index, TcpEvents::ESTABLISHED | TcpEvents::WRITABLE, owner);
+        if self
+            .table
+            .get(index)
+            .is_some_and(|connection| connection.is_finishing)
+        {
+            self.finish_quiet(now, index, output, owner);
+        }
+        if !segment.syn {
+            self.known(now, index, interface, segment, output, owner);
+        }
+        self.schedule(now, index);
     }
 
     /// A segment for a connection that has no engine now.
@@ -335,19 +339,12 @@ impl Tcp {
         let is_probe = segment.seq == opening.receive_next.previous() && segment.payload_len <= 1;
         if is_plain && is_current && is_probe {
             connection.heard = now;
-            let window = connection.options.receive_buffer >> opening.own_scale;
-            return Control {
-                ack: Some(opening.receive_next),
-                window: u16::try_from(window).unwrap_or(u16::MAX),
-                ..Control::new(connection.flow, opening.send_next)
-            }
-            .send(output);
+            let opening = *opening;
+            return connection.window_of_quiet(&opening).send(output);
         }
-        let opening = **opening;
+        let opening = *opening;
         if self.wake(now, index, &opening) {
             self.open(now, index, segment, output, owner);
-        } else {
-            self.counters.no_memory += 1;
         }
     }
 

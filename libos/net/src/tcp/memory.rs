@@ -1,15 +1,23 @@
 //! How much memory buffers take: bounded in total, generous to few, modest to many.
 //!
 //! A buffer is chosen when a connection opens or wakes up: as long as its options allow, but no longer than a
-//! share that falls with the cube of what is left of the total. So a few connections get what they ask
-//! for, and the more there are, the less a new one gets: of 64 MiB, the first gets buffers of 1 MiB, the hundredth of
-//! 50 KiB, the thousandth of 4 KiB. Quiet connections have none at all.
+//! share that falls with the number of busy connections, and with the cube of what is left of the total. So a few get
+//! what they ask for, and the more there are, the less the next one gets: of 64 MiB, the first may have buffers of
+//! 1 MiB, the hundredth of 32 KiB, the thousandth of 4 KiB. Quiet connections have none at all, so that among
+//! thousands of them a busy one is as well off as if it were alone.
+//!
+//! The engines of a few connections that ended are kept, with their buffers, for the next ones: it spares the
+//! allocator and page faults where connections come and go quickly. They belong to the same owner; what they held is
+//! never shown, because a ring shows only what was put into it.
 //!
 //! Buffers are allocated zeroed and touched only as data comes: where the allocator takes
 //! large zeroed allocations from untouched pages, an unused buffer costs addresses, not memory.
 
+use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
+
+use super::engine::{Current, Engine};
 
 /// Where buffers come from: so many bytes, zeroed; none if there is no memory.
 pub type Allocate = fn(usize) -> Option<Vec<u8>>;
@@ -25,20 +33,43 @@ const LEAST: usize = 4096;
 /// Default for the total, in bytes.
 const TOTAL: usize = 64 << 20;
 
+/// Most engines that are kept, and the most bytes of all their buffers.
+const MOST_SPARE: usize = 16;
+const MOST_SPARE_LEN: usize = 4 << 20;
+
 /// Account of the buffers in use.
 #[derive(Debug)]
 pub(crate) struct Memory {
     used: usize,
+    /// Connections that have buffers.
+    busy: usize,
     total: usize,
     allocate: Allocate,
+    spare: Vec<Spare>,
+    /// Bytes of the spare engines' buffers, which are not in use.
+    spare_len: usize,
+}
+
+/// An engine that ended. It keeps its place in memory, from connection to connection.
+type Spare = Box<Current>;
+
+/// What a connection gets.
+pub(crate) enum Provision {
+    /// An engine that ended, to be opened again.
+    Engine(Spare),
+    /// A receive and a send buffer.
+    Buffers(Vec<u8>, Vec<u8>),
 }
 
 impl Default for Memory {
     fn default() -> Self {
         Self {
             used: 0,
+            busy: 0,
             total: TOTAL,
             allocate: allocate_zeroed,
+            spare: Vec::new(),
+            spare_len: 0,
         }
     }
 }
@@ -64,16 +95,34 @@ impl Memory {
     }
 
     /// A receive and a send buffer of at most these lengths.
-    pub fn take(&mut self, receive: usize, send: usize) -> Option<(Vec<u8>, Vec<u8>)> {
+    pub fn take(&mut self, receive: usize, send: usize) -> Option<Provision> {
         if !self.has_room() {
             return None;
         }
         let share = self.share();
-        let fair = |wanted: usize| wanted.min(share).max(LEAST);
-        let receive = (self.allocate)(fair(receive))?;
-        let send = (self.allocate)(fair(send))?;
-        self.used += receive.len() + send.len();
-        Some((receive, send))
+        // Powers of two, so that what one leaves fits the next.
+        let fair = |wanted: usize| floor(wanted.min(share)).max(LEAST);
+        let (receive, send) = (fair(receive), fair(send));
+        self.used += receive + send;
+        self.busy += 1;
+        let fits =
+            |engine: &Spare| engine.receive_capacity() == receive && engine.send_capacity() == send;
+        if let Some(at) = self.spare.iter().position(fits) {
+            self.spare_len -= receive + send;
+            return Some(Provision::Engine(self.spare.swap_remove(at)));
+        }
+        if self.is_tight() {
+            // What nobody uses goes first.
+            self.spare.clear();
+            self.spare_len = 0;
+        }
+        let buffers = (self.allocate)(receive).zip((self.allocate)(send));
+        let Some((receive, send)) = buffers else {
+            self.used -= receive + send;
+            self.busy -= 1;
+            return None;
+        };
+        Some(Provision::Buffers(receive, send))
     }
 
     fn share(&self) -> usize {
@@ -81,13 +130,26 @@ impl Memory {
         // In 1024ths, so that the cube fits.
         let part = left / (self.total / 1024).max(1);
         let cube = (part * part * part) >> 10;
-        (self.total / 64).saturating_mul(cube) >> 20
+        let of_rest = (self.total / 64).saturating_mul(cube) >> 20;
+        of_rest.min(self.total / 16 / self.busy.max(1))
     }
 
-    /// Buffers of so many bytes in all are gone.
-    pub fn give_back(&mut self, len: usize) {
+    /// A connection needs its engine no more.
+    pub fn give_back(&mut self, engine: Box<Current>) {
+        let len = engine.receive_capacity() + engine.send_capacity();
         self.used = self.used.saturating_sub(len);
+        self.busy = self.busy.saturating_sub(1);
+        let fits = self.spare_len + len <= MOST_SPARE_LEN.min(self.total / 8);
+        if fits && self.spare.len() < MOST_SPARE && engine.can_reopen() {
+            self.spare_len += len;
+            self.spare.push(engine);
+        }
     }
+}
+
+/// The power of two below or at `len`.
+fn floor(len: usize) -> usize {
+    len.checked_ilog2().map_or(0, |bits| 1 << bits)
 }
 
 #[cfg(test)]
@@ -98,11 +160,11 @@ mod tests {
     fn few_get_all_and_many_get_little() {
         let mut memory = Memory::default();
         let mib = 1 << 20;
-        let (receive, send) = memory.take(mib, mib).expect("there is room");
-        assert_eq!((receive.len(), send.len()), (mib, mib));
         let mut least = mib;
         let mut count = 0;
-        while let Some((receive, _)) = memory.take(mib, mib) {
+        while let Some(Provision::Buffers(receive, send)) = memory.take(mib, mib) {
+            assert_eq!(receive.len(), send.len());
+            assert!(count > 0 || receive.len() == mib, "{}", receive.len());
             assert!(receive.len() <= least, "it never grows");
             least = receive.len();
             count += 1;
@@ -110,7 +172,5 @@ mod tests {
         assert_eq!(least, LEAST);
         assert!(count > 1000, "{count}");
         assert!(memory.used() <= TOTAL);
-        memory.give_back(2 * mib);
-        assert!(memory.take(mib, mib).is_some());
     }
 }

@@ -3,8 +3,9 @@
 use alloc::boxed::Box;
 
 use super::calls::{has_room, keep_alive_probe};
-use super::connection::{Limit, Phase};
+use super::connection::{Connection, Limit, Phase};
 use super::engine::{Current, Engine, Opening, Sent};
+use super::memory::Provision;
 use super::time_wait::Remains;
 use super::{ConnectionId, State, Tcp, TcpError};
 use crate::output::Output;
@@ -14,8 +15,9 @@ use crate::time::{Duration, Instant};
 /// An engine that wants to be polled again at once, and then has nothing to send, waits for so long.
 const BACKOFF: Duration = Duration::from_millis(5);
 
-/// Connections looked at for one that needs room.
-const SWEEP: u32 = 64;
+/// Connections looked at for one that needs room, and how many of them are put to rest.
+const SWEEP: u32 = 16;
+const ENOUGH: u32 = 2;
 
 impl Tcp {
     /// Does what is due: retransmissions, delayed acknowledgements, data that found no room.
@@ -98,6 +100,11 @@ impl Tcp {
             return;
         };
         connection.is_pending = false;
+        if core::mem::take(&mut connection.is_touched) {
+            connection.stir(now);
+            let owed = connection.owed();
+            connection.observe(now, owed);
+        }
         if connection.is_blocked {
             return;
         }
@@ -237,7 +244,39 @@ impl Tcp {
                 self.rest(now, index);
                 true
             }
+            Limit::TryAgain => {
+                connection.is_starved = false;
+                self.tell(index, TcpEvents::WRITABLE, owner);
+                true
+            }
+            Limit::Finish => {
+                connection.stir(now);
+                self.finish_quiet(now, index, output, owner);
+                true
+            }
         }
+    }
+
+    /// Ends our half of a quiet connection, now or when there is memory.
+    pub(super) fn finish_quiet(
+        &mut self,
+        now: Instant,
+        index: u32,
+        output: &mut dyn Output,
+        owner: &mut dyn Owner,
+    ) {
+        let opening = match self.table.get(index).map(|connection| &connection.phase) {
+            Some(Phase::Quiet(opening)) => *opening,
+            _ => return,
+        };
+        if !self.wake(now, index, &opening) {
+            return;
+        }
+        if let Some(engine) = self.table.get_mut(index).and_then(Connection::engine_mut) {
+            engine.finish();
+        }
+        self.drive(now, index, output);
+        self.settle(now, index, TcpEvents::empty(), Some(owner));
     }
 
     /// Gives a connection an engine and buffers; whether there was memory.
@@ -245,19 +284,30 @@ impl Tcp {
         if self.memory.is_tight() {
             self.make_room(now);
         }
+        if !self.memory.has_room() {
+            self.counters.no_memory += 1;
+        }
         let Some(connection) = self.table.get_mut(index) else {
             return false;
         };
         // No longer than the negotiated scale can tell.
         let longest = 65_535_usize << opening.own_scale;
         let wanted = connection.options.receive_buffer.min(longest);
-        let Some((receive, send)) = self.memory.take(wanted, connection.options.send_buffer) else {
+        let Some(provision) = self.memory.take(wanted, connection.options.send_buffer) else {
             return false;
         };
-        connection.memory = receive.len() + send.len();
         let tuning = connection.tuning();
-        let engine = Current::open(&mut self.context, now, opening, tuning, receive, send);
-        connection.phase = Phase::Open(Box::new(engine));
+        let context = &mut self.context;
+        let engine = match provision {
+            Provision::Engine(mut engine) => {
+                engine.reopen(context, now, opening, tuning);
+                engine
+            }
+            Provision::Buffers(receive, send) => {
+                Box::new(Current::open(context, now, opening, tuning, receive, send))
+            }
+        };
+        connection.phase = Phase::Open(engine);
         connection.stir(now);
         true
     }
@@ -271,12 +321,13 @@ impl Tcp {
             return false;
         };
         let Some(opening) = engine.close_up(&mut self.context, now) else {
-            connection.is_restless = true;
+            connection.restless = connection.restless.saturating_add(1);
             return false;
         };
-        connection.phase = Phase::Quiet(Box::new(opening));
-        self.memory
-            .give_back(core::mem::take(&mut connection.memory));
+        let quiet = Phase::Quiet(opening);
+        if let Phase::Open(engine) = core::mem::replace(&mut connection.phase, quiet) {
+            self.memory.give_back(engine);
+        }
         self.schedule(now, index);
         true
     }
@@ -284,14 +335,18 @@ impl Tcp {
     /// Looks for connections that are quiet, however short; whether there is room then.
     pub(super) fn make_room(&mut self, now: Instant) -> bool {
         let slots = self.table.slots();
+        let mut rested = 0;
         for _ in 0..SWEEP.min(slots) {
+            if rested == ENOUGH {
+                break;
+            }
             self.hand = (self.hand + 1) % slots;
             let is_idle = self
                 .table
                 .get(self.hand)
                 .is_some_and(|connection| !connection.is_released && connection.moved < now);
-            if is_idle {
-                self.rest(now, self.hand);
+            if is_idle && self.rest(now, self.hand) {
+                rested += 1;
             }
         }
         self.memory.has_room()
@@ -314,15 +369,21 @@ impl Tcp {
             self.remove(index);
             return;
         }
+        if matches!(&connection.phase, Phase::Opening(handshake) if !handshake.is_active()) {
+            // Its owner has not even seen it: nothing is left to ask about.
+            if let Some(owner) = owner {
+                self.tell(index, TcpEvents::CLOSED, owner);
+            }
+            self.remove(index);
+            return;
+        }
         let phase = core::mem::replace(&mut connection.phase, Phase::Over(None));
         match phase {
-            Phase::Opening(handshake) if !handshake.is_active() => self.half_open.leave(),
             Phase::Open(engine) if engine.receive_queue() > 0 || engine.has_peer_ended() => {
                 connection.phase = Phase::Over(Some(engine));
             }
-            _ => self
-                .memory
-                .give_back(core::mem::take(&mut connection.memory)),
+            Phase::Open(engine) => self.memory.give_back(engine),
+            _ => {}
         }
         connection.error = error;
         let flow = connection.flow;
@@ -340,14 +401,13 @@ impl Tcp {
             return;
         };
         self.timers.set(index, None);
-        self.memory.give_back(connection.memory);
         if connection.is_released {
             self.orphans = self.orphans.saturating_sub(1);
         }
-        if let Phase::Opening(handshake) = &connection.phase
-            && !handshake.is_active()
-        {
-            self.half_open.leave();
+        match connection.phase {
+            Phase::Open(engine) | Phase::Over(Some(engine)) => self.memory.give_back(engine),
+            Phase::Opening(handshake) if !handshake.is_active() => self.half_open.leave(),
+            _ => {}
         }
         self.tidy();
     }

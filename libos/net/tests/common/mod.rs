@@ -287,6 +287,18 @@ impl Pair {
         (id, self.sides[1].accepted(80))
     }
 
+    /// As [`Self::connect`], over IPv6.
+    pub fn connect_v6(&mut self) -> (ConnectionId, ConnectionId) {
+        self.sides[1].listen(80, TcpOptions::default());
+        let flow = Flow {
+            local: "[fd00::1]:1000".parse().expect("an address"),
+            remote: "[fd00::2]:80".parse().expect("an address"),
+        };
+        let id = self.ask(flow, TcpOptions::default());
+        self.run(Duration::from_secs(10));
+        (id, self.sides[1].accepted(80))
+    }
+
     pub fn ask(&mut self, flow: Flow, options: TcpOptions) -> ConnectionId {
         let side = &mut self.sides[0];
         side.tcp
@@ -297,8 +309,19 @@ impl Pair {
     /// Hands what the sides put out to the link.
     pub fn collect(&mut self) {
         for from in 0..2 {
-            for (packet, completion) in std::mem::take(&mut self.sides[from].way.packets) {
-                self.put(from, packet, completion);
+            // Room is made: whoever found none goes on.
+            loop {
+                let packets = std::mem::take(&mut self.sides[from].way.packets);
+                if packets.is_empty() {
+                    break;
+                }
+                for (packet, completion) in packets {
+                    self.put(from, packet, completion);
+                }
+                let side = &mut self.sides[from];
+                if side.way.room != usize::MAX {
+                    side.tcp.writable(self.now, &mut side.way, &mut side.notes);
+                }
             }
         }
     }

@@ -14,6 +14,7 @@
 //!   connections need no socket; and buffers are chosen anew when an idle connection wakes up.
 //! - **Its clock runs [`PACE`] times as fast.** smoltcp's least retransmission timeout of one second
 //!   becomes Linux's 200 ms, and round trips are measured in fifths of a millisecond.
+//! - **Bare acknowledgements leave with the highest number sent** ([`Outward::note`] says why).
 //! - **Windows leave with the scale that was negotiated**, whatever the buffer's length now.
 //! - Limits of time (user timeout, keep-alive, TIME-WAIT) are not left to it: it
 //!   ends idle connections by its timeout, and forgets unread data at the end of its TIME-WAIT.
@@ -208,6 +209,21 @@ struct Outward {
 }
 
 impl Outward {
+    fn new(opening: &Opening) -> Self {
+        Self {
+            peer: opening.flow.remote.ip(),
+            mss: opening.mss,
+            traffic_class: 0,
+            engine_scale: 0,
+            own_scale: 0,
+            send_next: opening.send_next,
+            acknowledged: opening.receive_next,
+            window: 0,
+            retransmits: 0,
+            sample: None,
+        }
+    }
+
     /// Puts the negotiated scale on the window, and notes what is sent.
     fn note(&mut self, packet: &mut [u8], now: Instant) {
         let Some(segment) = packet.get_mut(ip_header_len(self.peer)..) else {
@@ -224,6 +240,12 @@ impl Outward {
         let start = Sequence::from(tcp.seq_number());
         let end = start.plus(len);
         if len == 0 {
+            // RFC 9293, section 3.4: a bare acknowledgement carries SND.NXT. After a timeout smoltcp has
+            // gone back with that number, so that the other side would take it for an old segment and
+            // ignore what it acknowledges; two sides that both went back would wait for ever.
+            if !tcp.rst() {
+                tcp.set_seq_number(self.send_next.into());
+            }
             return;
         }
         if end > self.send_next {
@@ -373,6 +395,30 @@ impl Smoltcp {
         self.set.get_mut(self.handle)
     }
 
+    /// From a fresh socket to an established one.
+    fn start(&mut self, context: &mut Context, now: Instant, tuning: Tuning) {
+        let opening = self.opening;
+        self.socket_mut()
+            .set_congestion_control(CongestionControl::Reno);
+        rehearse(
+            &mut self.set,
+            self.handle,
+            &opening,
+            now,
+            &mut context.scratch,
+        );
+        if opening.peer_scale.is_some() {
+            self.outward.engine_scale = scale_of(self.receive_capacity());
+            self.outward.own_scale = opening.own_scale;
+        }
+        let window = self.receive_capacity() >> self.outward.own_scale;
+        self.outward.window = u16::try_from(window).unwrap_or(u16::MAX);
+        self.round_trip_us = opening.round_trip.map_or(0, |trip| {
+            u32::try_from(trip.total_micros()).unwrap_or(u32::MAX)
+        });
+        self.tune(tuning);
+    }
+
     fn measure(&mut self, ack: Sequence, now: Instant) {
         let Some((number, sent)) = self.outward.sample else {
             return;
@@ -404,41 +450,39 @@ impl Engine for Smoltcp {
         receive: Vec<u8>,
         send: Vec<u8>,
     ) -> Self {
-        let engine_scale = scale_of(receive.len());
-        let mut socket = Socket::new(Buffer::new(receive), Buffer::new(send));
-        socket.set_congestion_control(CongestionControl::Reno);
+        let socket = Socket::new(Buffer::new(receive), Buffer::new(send));
         let mut set = SocketSet::new(vec![SocketStorage::EMPTY]);
         let handle = set.add(socket);
-        let (_, scratch) = context.interface(None);
-        rehearse(&mut set, handle, opening, now, scratch);
         let mut engine = Self {
             set,
             handle,
             opening: *opening,
-            outward: Outward {
-                peer: opening.flow.remote.ip(),
-                mss: opening.mss,
-                traffic_class: 0,
-                engine_scale: opening.peer_scale.map_or(0, |_| engine_scale),
-                own_scale: opening.peer_scale.map_or(0, |_| opening.own_scale),
-                send_next: opening.send_next,
-                acknowledged: opening.receive_next,
-                window: 0,
-                retransmits: 0,
-                sample: None,
-            },
+            outward: Outward::new(opening),
             taken: 0,
             ended: false,
             acknowledged: opening.send_next,
             peer_window: opening.peer_window,
-            round_trip_us: opening.round_trip.map_or(0, |trip| {
-                u32::try_from(trip.total_micros()).unwrap_or(u32::MAX)
-            }),
+            round_trip_us: 0,
         };
-        let window = engine.receive_capacity() >> engine.outward.own_scale;
-        engine.outward.window = u16::try_from(window).unwrap_or(u16::MAX);
-        engine.tune(tuning);
+        engine.start(context, now, tuning);
         engine
+    }
+
+    fn can_reopen(&self) -> bool {
+        // A retransmission that was asked for and not made survives the socket's reset.
+        self.outward.retransmits == 0
+    }
+
+    fn reopen(&mut self, context: &mut Context, now: Instant, opening: &Opening, tuning: Tuning) {
+        // Listening resets a closed socket, its buffers included.
+        self.socket_mut().abort();
+        self.opening = *opening;
+        self.outward = Outward::new(opening);
+        self.taken = 0;
+        self.ended = false;
+        self.acknowledged = opening.send_next;
+        self.peer_window = opening.peer_window;
+        self.start(context, now, tuning);
     }
 
     fn close_up(&self, context: &mut Context, now: Instant) -> Option<Opening> {
