@@ -171,6 +171,7 @@ fn first_thread(info: &'static BootInfo) -> Arc<Thread> {
     }
     crate::net::inet::init();
     crate::net::inet::host::init(info);
+    crate::net::inet::resolver::init(info);
     thread
 }
 

@@ -9,6 +9,7 @@
 //! lock is held while frames are written: the handles never block.
 
 mod link;
+pub use link::address;
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -197,7 +198,7 @@ impl Owner for ToSockets {
 }
 
 /// A text of the boot information.
-fn text(text: libos_abi::boot::Text) -> String {
+pub(super) fn text(text: libos_abi::boot::Text) -> String {
     // SAFETY: the tender's texts stay mapped and unchanged.
     String::from_utf8_lossy(unsafe { text.as_slice() }).into_owned()
 }

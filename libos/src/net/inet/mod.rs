@@ -5,6 +5,7 @@
 //! - [`address`]: socket addresses; [`route`]: whose they are; [`ports`]: who holds which port.
 //! - [`sockets`](init): what the stack asks of all of these sockets.
 //! - [`options`]: the options that all of these sockets share.
+//! - [`resolver`]: name servers and host names, in `/etc`.
 //! - [`datagram`]: UDP, ICMP echo and raw ICMP sockets.
 
 pub mod address;
@@ -14,6 +15,7 @@ pub mod interfaces;
 pub mod ioctl;
 pub mod options;
 pub mod ports;
+pub mod resolver;
 pub mod route;
 mod sockets;
 

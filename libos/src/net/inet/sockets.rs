@@ -7,7 +7,7 @@ use libos_net::owner::{
 };
 use libos_net::tcp::ConnectionId;
 
-use super::{datagram, host};
+use super::{datagram, host, resolver};
 
 /// All sockets of AF_INET and AF_INET6.
 struct InetSockets;
@@ -36,9 +36,12 @@ impl host::Sockets for InetSockets {
         datagram::incoming::datagram_error(error);
     }
 
-    fn configured(&self, _: InterfaceId, _: &Learnt) {}
+    fn configured(&self, interface: InterfaceId, learnt: &Learnt) {
+        resolver::configured(interface, learnt);
+    }
 
     fn settle(&self) {
         datagram::incoming::settle();
+        resolver::settle();
     }
 }
