@@ -16,42 +16,30 @@ use std::net::SocketAddr;
 const ACCEPTED_A_TURN: usize = 64;
 
 /// Buffers of a connection, each way, in bytes. Memory is used as data waits in them.
-const BUFFER: usize = 512 * 1024;
+const BUFFER: usize = 1 << 20;
 
-/// The same once connections hold [`PLENTY`] of memory.
-const SMALL_BUFFER: usize = 64 * 1024;
-
-/// Bytes that all connections' buffers may hold before new ones get small buffers.
-const PLENTY: usize = 128 << 20;
-
-/// Bytes that all connections' buffers may hold before new connections are refused.
-pub const MOST_MEMORY: usize = 512 << 20;
+/// What all buffers together may take, in bytes. As they fill up, new connections get smaller ones; idle ones
+/// give theirs back.
+pub(super) const BUFFERS: usize = 512 << 20;
 
 /// Ports tried at the gateway's address for a peer whose own port there is taken.
 const TRIES: u16 = 64;
 
-impl Helper {
-    fn options(&mut self) -> TcpOptions {
-        let memory = self.stack.tcp(self.side.now).0.memory();
-        self.side.has_memory = memory < MOST_MEMORY;
-        let buffer = if memory < PLENTY {
-            BUFFER
-        } else {
-            SMALL_BUFFER
-        };
-        TcpOptions {
-            receive_buffer: buffer,
-            send_buffer: buffer,
-            // The sender has decided what goes together.
-            nodelay: true,
-            ..TcpOptions::default()
-        }
+fn options() -> TcpOptions {
+    TcpOptions {
+        receive_buffer: BUFFER,
+        send_buffer: BUFFER,
+        // The sender has decided what goes together.
+        nodelay: true,
+        ..TcpOptions::default()
     }
+}
 
+impl Helper {
     /// Takes what waits at a published TCP port. False if there is no room for more for now.
     pub(super) fn accept(&mut self, index: u32) -> bool {
         for _ in 0..ACCEPTED_A_TURN {
-            if !self.side.tcp.has_room() || !self.side.has_memory {
+            if !self.side.tcp.has_room() {
                 return false;
             }
             let Some(port) = self.side.published.get(index as usize) else {
@@ -110,7 +98,7 @@ impl Helper {
         let Some(wish) = self.side.tcp.get(key).map(|flow| flow.flow) else {
             return;
         };
-        let (options, now) = (self.options(), self.side.now);
+        let (options, now) = (options(), self.side.now);
         let (tcp, internet) = self.stack.tcp(now);
         let token = Token(key.to_bits());
         let mut answer = tcp.connect(now, wish, token, options, internet);
@@ -157,7 +145,7 @@ impl Helper {
         let (asked, now) = (flow.flow, self.side.now);
         let taken = sockopt::socket_error(&flow.host.socket).unwrap_or(Err(Errno::BADF));
         let verdict = match taken {
-            Ok(()) => Verdict::Accept(Token(key.to_bits()), self.options()),
+            Ok(()) => Verdict::Accept(Token(key.to_bits()), options()),
             Err(error) => {
                 self.side.tcp.remove(key);
                 self.side.not_connected(asked, error)

@@ -36,6 +36,7 @@ use crate::publish::BoundPort;
 use libos_net::address::Network;
 use libos_net::config::{InterfaceConfig, InterfaceId, Mac, Offloads, Route};
 use libos_net::stack::Stack;
+use libos_net::tcp::allocate_zeroed;
 use libos_net::time::Instant;
 use poller::{Readiness, Source};
 use rustix::event::epoll::EventFlags;
@@ -125,6 +126,8 @@ impl Helper {
         let mut seed = [0; 32];
         rustix::rand::getrandom(&mut seed, rustix::rand::GetRandomFlags::empty())?;
         let mut stack = Stack::new(seed);
+        let (tcp, _) = stack.tcp(Instant::ZERO);
+        tcp.set_buffers(connections::BUFFERS, allocate_zeroed);
         let device = Transmitter::new(Arc::clone(&channel), Arc::default());
         let now = Instant::ZERO;
         let interface = stack.add_interface(now, interface(&config), Box::new(device));

@@ -78,8 +78,6 @@ pub struct HostSide {
     pub counters: Counters,
     /// The present, as of this turn of the loop.
     pub now: Instant,
-    /// Whether new connections find memory for their buffers.
-    pub has_memory: bool,
 }
 
 impl HostSide {
@@ -111,7 +109,6 @@ impl HostSide {
             answers: Vec::new(),
             counters: Counters::default(),
             now: Instant::ZERO,
-            has_memory: true,
         })
     }
 
@@ -137,7 +134,7 @@ impl HostSide {
 
     /// Begins a connection to a host for the guest.
     fn connect(&mut self, flow: Flow, address: SocketAddr) -> Verdict {
-        if !self.has_memory || !self.tcp.may_connect() {
+        if !self.tcp.may_connect() {
             self.counters.no_room += 1;
             return Verdict::Drop;
         }
