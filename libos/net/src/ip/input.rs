@@ -3,11 +3,12 @@
 use core::net::IpAddr;
 
 use super::Internet;
-use super::header::{Header, protocol};
+use super::header::{Header, IPV6_HEADER_LEN, protocol};
 use super::icmp::error::Problem;
 use super::interface::Interface;
 use super::ipv4::Ipv4Packet;
-use super::ipv6::{Behind, Ipv6Packet};
+use super::ipv6::{Behind, Fragment, Ipv6Packet};
+use super::reassembly::{Key, Outcome, Piece};
 use crate::config::InterfaceId;
 use crate::link::ethernet::{EtherType, Frame, Refused};
 use crate::owner::Owner;
@@ -61,6 +62,19 @@ impl Packet<'_> {
 pub(crate) struct Link {
     pub(crate) was_unicast: bool,
     pub(crate) vnet: VnetHeader,
+    /// Whether the packet was put together here.
+    pub(crate) is_whole: bool,
+}
+
+impl Link {
+    /// Of a packet whose pieces came by it.
+    fn of_whole(self) -> Self {
+        Self {
+            vnet: VnetHeader::default(),
+            is_whole: true,
+            ..self
+        }
+    }
 }
 
 /// All that a frame may concern.
@@ -100,6 +114,7 @@ impl Input<'_> {
         let link = Link {
             was_unicast: frame.is_unicast,
             vnet,
+            is_whole: false,
         };
         match frame.kind {
             EtherType::Arp => self.arp(&frame),
@@ -139,7 +154,24 @@ impl Input<'_> {
             return self.malformed();
         }
         if packet.is_fragment() {
-            return self.not_ours();
+            let key = Key {
+                source,
+                destination,
+                identification: packet.identification.into(),
+                protocol: packet.protocol,
+                interface: self.id,
+            };
+            let (header, data) = packet.whole.split_at(packet.header_len);
+            let piece = Piece {
+                header,
+                offset: packet.offset,
+                more: packet.more,
+                data,
+            };
+            if let Some(whole) = self.reassemble(key, piece) {
+                self.ipv4(&whole, link.of_whole());
+            }
+            return;
         }
         let whole = Packet {
             source,
@@ -174,7 +206,9 @@ impl Input<'_> {
         };
         let (protocol, at) = match behind {
             Behind::Transport { protocol, at } => (protocol, at),
-            Behind::Fragment(_) => return self.not_ours(),
+            // A fragment of fragments is nobody's.
+            Behind::Fragment(_) if link.is_whole => return self.malformed(),
+            Behind::Fragment(fragment) => return self.ipv6_fragment(&packet, &fragment, link),
         };
         if !self.may_come_from(source, protocol, cast) {
             return self.malformed();
@@ -191,7 +225,7 @@ impl Input<'_> {
             payload: packet.whole.get(at..).unwrap_or(&[]),
         };
         match protocol {
-            protocol::TCP if at == super::header::IPV6_HEADER_LEN => {
+            protocol::TCP if at == IPV6_HEADER_LEN => {
                 self.segment(&whole, whole.whole);
             }
             protocol::TCP => self.segment(&whole, &plain(&whole)),
@@ -199,6 +233,47 @@ impl Input<'_> {
             protocol::ICMPV6 => self.icmp_v6(&whole),
             protocol::NO_NEXT => {}
             _ => self.internet.complain(self.id, &whole, Problem::Protocol),
+        }
+    }
+
+    fn ipv6_fragment(&mut self, packet: &Ipv6Packet<'_>, fragment: &Fragment, link: Link) {
+        let mut header = packet.whole.get(..fragment.header_at).unwrap_or(&[]).to_vec();
+        if let Some(next_header) = header.get_mut(fragment.next_header_at) {
+            *next_header = fragment.next_header;
+        }
+        let piece = Piece {
+            header: &header,
+            offset: fragment.offset,
+            more: fragment.more,
+            data: packet.whole.get(fragment.at..).unwrap_or(&[]),
+        };
+        let whole = if fragment.offset == 0 && !fragment.more {
+            // It stands alone, whatever others say (RFC 6946).
+            alone(piece)
+        } else {
+            let key = Key {
+                source: packet.source.into(),
+                destination: packet.destination.into(),
+                identification: fragment.identification,
+                protocol: 0,
+                interface: self.id,
+            };
+            self.reassemble(key, piece)
+        };
+        if let Some(whole) = whole {
+            self.ipv6(&whole, link.of_whole());
+        }
+    }
+
+    fn reassemble(&mut self, key: Key, piece: Piece<'_>) -> Option<alloc::vec::Vec<u8>> {
+        let now = self.internet.now;
+        match self.internet.reassembly.add(now, key, piece) {
+            Outcome::Whole(packet) => Some(packet),
+            Outcome::Waiting => None,
+            Outcome::Contradiction => {
+                self.malformed();
+                None
+            }
         }
     }
 
@@ -244,6 +319,17 @@ impl Input<'_> {
             || self.internet.is_broadcast(source)
             || self.internet.is_own(source))
     }
+}
+
+/// The packet of an IPv6 fragment that is all of it.
+fn alone(piece: Piece<'_>) -> Option<alloc::vec::Vec<u8>> {
+    let mut packet = piece.header.to_vec();
+    packet.extend_from_slice(piece.data);
+    let payload = u16::try_from(packet.len().checked_sub(IPV6_HEADER_LEN)?).ok()?;
+    packet
+        .get_mut(4..6)?
+        .copy_from_slice(&payload.to_be_bytes());
+    Some(packet)
 }
 
 /// A packet's bytes without its extension headers.

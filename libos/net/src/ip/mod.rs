@@ -23,6 +23,7 @@ pub(crate) mod ipv4;
 pub(crate) mod ipv6;
 pub(crate) mod ndp;
 pub(crate) mod path;
+pub(crate) mod reassembly;
 pub(crate) mod route;
 pub(crate) mod send;
 pub(crate) mod tending;
@@ -41,6 +42,7 @@ use addresses::Address;
 use icmp::limit::Limits;
 use interface::Interface;
 use path::PathMtus;
+use reassembly::Reassembly;
 use route::RouteTable;
 
 /// The internet layer over all interfaces: the way out for the transports.
@@ -53,6 +55,7 @@ pub struct Internet {
     pub(crate) routes: RouteTable,
     pub(crate) paths: PathMtus,
     pub(crate) limits: Limits,
+    pub(crate) reassembly: Reassembly,
     /// Packets that had no route.
     pub(crate) unroutable: u64,
     /// Where packets are built: [`interface::HEADROOM`], then the packet.
@@ -79,6 +82,7 @@ impl Internet {
             routes: RouteTable::default(),
             paths: PathMtus::new(hash.clone()),
             limits: Limits::new(hash.clone()),
+            reassembly: Reassembly::new(hash.clone()),
             unroutable: 0,
             frame: Vec::new(),
             piece: Vec::new(),
@@ -183,7 +187,7 @@ impl Internet {
         self.interfaces
             .iter()
             .map(|interface| interface.neighbours.poll_at())
-            .fold(None, earlier)
+            .fold(self.reassembly.poll_at(), earlier)
     }
 }
 

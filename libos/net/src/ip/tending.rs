@@ -1,16 +1,19 @@
 //! What an interface does by itself: neighbours that age, links that come and go.
 
 use super::complete::Shape;
+use super::icmp::error::Problem;
 use super::icmp::receive::flow_of;
-use super::input::Input;
+use super::input::{Cast, Input, Packet};
 use super::interface::HEADROOM;
 use crate::link::neighbour::Waiting;
 use crate::owner::Unreachable;
+use crate::vnet::VnetHeader;
 
 impl Input<'_> {
     /// Does what is due on the interface.
     pub(crate) fn poll(&mut self) {
         self.poll_neighbours();
+        self.poll_reassembly();
     }
 
     /// The link went down or up.
@@ -36,6 +39,31 @@ impl Input<'_> {
         }
         for packet in due.failed {
             self.unresolved(&packet);
+        }
+    }
+
+    /// Tells the senders of packets that stayed incomplete. Whichever interface is polled first does it for
+    /// all.
+    fn poll_reassembly(&mut self) {
+        let now = self.internet.now;
+        for incomplete in self.internet.reassembly.poll(now) {
+            let key = incomplete.key;
+            if !self.internet.is_own(key.destination) {
+                continue;
+            }
+            let packet = Packet {
+                source: key.source,
+                destination: key.destination,
+                hop_limit: 0,
+                traffic_class: 0,
+                cast: Cast::Unicast,
+                was_unicast: true,
+                vnet: VnetHeader::default(),
+                whole: &incomplete.beginning,
+                payload: &[],
+            };
+            self.internet
+                .complain(key.interface, &packet, Problem::Reassembly);
         }
     }
 

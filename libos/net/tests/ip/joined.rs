@@ -47,7 +47,6 @@ fn datagrams_go_there_and_back() {
 }
 
 #[test]
-#[ignore = "reassembly follows"]
 fn a_datagram_of_sixty_kilobytes_goes_in_fragments() {
     for (mut one, mut other) in [pair(), offloaded()] {
         other.notes.ports.push(53);

@@ -17,6 +17,8 @@ pub(crate) enum Problem {
     Port,
     /// Nobody speaks this protocol.
     Protocol,
+    /// Fragments of it did not come.
+    Reassembly,
 }
 
 /// Most of the packet that is quoted: errors are at most 576 bytes (RFC 1812, section 4.3.2.3), or
@@ -88,11 +90,12 @@ impl Internet {
 }
 
 fn message_v4(packet: &Packet<'_>, problem: Problem) -> Vec<u8> {
-    let code = match problem {
-        Problem::Protocol => 2,
-        Problem::Port => 3,
+    let (kind, code) = match problem {
+        Problem::Protocol => (kind::V4_UNREACHABLE, 2),
+        Problem::Port => (kind::V4_UNREACHABLE, 3),
+        Problem::Reassembly => (kind::V4_TIME_EXCEEDED, 1),
     };
-    let mut message = alloc::vec![kind::V4_UNREACHABLE, code, 0, 0, 0, 0, 0, 0];
+    let mut message = alloc::vec![kind, code, 0, 0, 0, 0, 0, 0];
     quote(&mut message, packet, MOST_QUOTED_IPV4);
     message
 }
@@ -102,6 +105,7 @@ fn message_v6(packet: &Packet<'_>, problem: Problem) -> Vec<u8> {
         Problem::Port => (kind::V6_UNREACHABLE, 4, 0),
         // Unrecognized next header: where its number is, for a packet without extension headers.
         Problem::Protocol => (kind::V6_PARAMETER_PROBLEM, 1, 6),
+        Problem::Reassembly => (kind::V6_TIME_EXCEEDED, 1, 0),
     };
     let mut message = alloc::vec![kind, code, 0, 0, 0, 0, 0, pointer];
     quote(&mut message, packet, MOST_QUOTED_IPV6);
