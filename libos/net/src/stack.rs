@@ -112,9 +112,17 @@ impl Stack {
 
     /// Does what is due.
     pub fn poll(&mut self, now: Instant, owner: &mut dyn Owner) {
+        let learns = self.internet.next.is_some_and(|next| next <= now);
         for index in 0..self.internet.interfaces.len() {
             let id = InterfaceId(u16::try_from(index).unwrap_or(u16::MAX));
-            self.input(now, id, owner).poll();
+            let mut input = self.input(now, id, owner);
+            input.poll();
+            if learns {
+                input.poll_learning();
+            }
+        }
+        if learns {
+            self.internet.rearm();
         }
         self.tcp.poll(now, &mut self.internet, owner);
     }
@@ -189,10 +197,25 @@ impl Stack {
     }
 
     /// Joins a multicast group on an interface (IGMP and MLD reports are sent); counted.
-    pub fn join(&mut self, _now: Instant, _interface: InterfaceId, _group: IpAddr) {}
+    pub fn join(&mut self, now: Instant, interface: InterfaceId, group: IpAddr) {
+        self.internet.now = now;
+        if let Some(interface) = self.internet.interface_mut(interface) {
+            interface.groups.join(now, group);
+        }
+        self.internet.rearm();
+    }
 
     /// Leaves it once.
-    pub fn leave(&mut self, _now: Instant, _interface: InterfaceId, _group: IpAddr) {}
+    pub fn leave(&mut self, now: Instant, interface: InterfaceId, group: IpAddr) {
+        self.internet.now = now;
+        if let Some(interface) = self.internet.interface_mut(interface) {
+            let reporter = interface.reporter();
+            if let Some(report) = interface.groups.leave(now, group, reporter) {
+                interface.send_report(&report);
+            }
+        }
+        self.internet.rearm();
+    }
 
     /// Interfaces, in the order of their adding.
     pub fn interfaces(&self) -> impl Iterator<Item = (InterfaceId, InterfaceState<'_>)> {

@@ -17,7 +17,7 @@ use crate::vnet::Gso;
 pub(crate) const HEADER_LEN: usize = 8;
 
 /// Where the checksum is in it.
-const CHECKSUM_AT: usize = 6;
+pub(crate) const CHECKSUM_AT: usize = 6;
 
 impl Input<'_> {
     /// A UDP packet came.
@@ -56,7 +56,7 @@ impl Input<'_> {
 }
 
 /// Addresses and payload of a good datagram.
-fn parse<'a>(packet: &Packet<'a>) -> Option<(Flow, &'a [u8])> {
+pub(crate) fn parse<'a>(packet: &Packet<'a>) -> Option<(Flow, &'a [u8])> {
     let bytes = packet.payload;
     let len = usize::from(u16_at(bytes, 4)?);
     let segment = bytes.get(..len).filter(|_| len >= HEADER_LEN)?;
@@ -79,15 +79,21 @@ fn parse<'a>(packet: &Packet<'a>) -> Option<(Flow, &'a [u8])> {
     Some((flow, segment.get(HEADER_LEN..)?))
 }
 
+/// A header before `payload` bytes, without checksum; none if they are too many.
+pub(crate) fn header(from: u16, to: u16, payload: usize) -> Option<[u8; HEADER_LEN]> {
+    let len = u16::try_from(HEADER_LEN + payload).ok()?;
+    let mut head = [0; HEADER_LEN];
+    head[0..2].copy_from_slice(&from.to_be_bytes());
+    head[2..4].copy_from_slice(&to.to_be_bytes());
+    head[4..6].copy_from_slice(&len.to_be_bytes());
+    Some(head)
+}
+
 impl Internet {
     /// Sends a UDP datagram.
     pub(crate) fn send_udp(&mut self, datagram: &OutgoingDatagram<'_>) -> Result<(), SendError> {
-        let len = HEADER_LEN + datagram.payload.len();
-        let len = u16::try_from(len).map_err(|_| SendError::TooLong)?;
-        let mut head = [0; HEADER_LEN];
-        head[0..2].copy_from_slice(&datagram.from.port().to_be_bytes());
-        head[2..4].copy_from_slice(&datagram.to.port().to_be_bytes());
-        head[4..6].copy_from_slice(&len.to_be_bytes());
+        let (from, to) = (datagram.from.port(), datagram.to.port());
+        let head = header(from, to, datagram.payload.len()).ok_or(SendError::TooLong)?;
         let parts = [&head[..], datagram.payload];
         let sum = TransportSum::Pseudo(CHECKSUM_AT);
         self.send_datagram(datagram, protocol::UDP, sum, parts)

@@ -51,15 +51,6 @@ impl Address {
             tentative: None,
         }
     }
-
-    /// The next time at which something about it changes.
-    pub(crate) fn next_change(&self, now: Instant) -> Option<Instant> {
-        [self.expires, self.tentative]
-            .into_iter()
-            .flatten()
-            .filter(|&at| at > now)
-            .min()
-    }
 }
 
 /// The addresses of one interface.
@@ -97,6 +88,13 @@ impl Addresses {
         let gone = gone.map(|address| address.network).collect();
         self.list.retain(keep);
         gone
+    }
+
+    /// Ends probations that are over.
+    pub(crate) fn settle(&mut self, now: Instant) {
+        for own in &mut self.list {
+            own.tentative = own.tentative.filter(|&until| now < until);
+        }
     }
 
     /// All of them.

@@ -86,8 +86,11 @@ impl Input<'_> {
             return self.malformed();
         }
         match packet.payload.first() {
+            // We are no router. Who is one for others on this interface does it by itself.
             Some(&ndp::ROUTER_SOLICITATION) => return,
-            Some(&ndp::ROUTER_ADVERTISEMENT) => return,
+            Some(&ndp::ROUTER_ADVERTISEMENT) => {
+                return self.advertised_by_router(source, packet.payload);
+            }
             _ => {}
         }
         match Message::parse(packet.payload) {
@@ -132,6 +135,12 @@ impl Input<'_> {
             return;
         };
         let own = interface.config.mac;
+        let tentative = interface.addresses.get_mut(address);
+        let tentative = tentative.and_then(|own| own.tentative);
+        if is_probe && tentative.is_some_and(|until| now < until) {
+            // Both of us have begun to use it.
+            return self.conflict(target);
+        }
         if is_probe {
             let packet = ndp::advertisement(target, ndp::ALL_NODES, target, own);
             let group = Mac::of_group(ndp::ALL_NODES.into());
@@ -158,12 +167,12 @@ impl Input<'_> {
     ) {
         let now = self.internet.now;
         let address = IpAddr::V6(target);
-        if self.internet.is_own(address) {
-            return self.not_ours();
-        }
         let Some(interface) = self.interface() else {
             return;
         };
+        if interface.addresses.contains(address) {
+            return self.conflict(target);
+        }
         let known = interface.neighbours.peek(address);
         let Some(mac) = mac.or(known) else {
             return;

@@ -9,6 +9,7 @@ use super::interface::Interface;
 use super::ipv4::Ipv4Packet;
 use super::ipv6::{Behind, Fragment, Ipv6Packet};
 use super::reassembly::{Key, Outcome, Piece};
+use crate::checksum;
 use crate::config::InterfaceId;
 use crate::link::ethernet::{EtherType, Frame, Refused};
 use crate::owner::Owner;
@@ -147,9 +148,26 @@ impl Input<'_> {
             return self.malformed();
         };
         let (source, destination) = (packet.source.into(), packet.destination.into());
+        let mut whole = Packet {
+            source,
+            destination,
+            hop_limit: packet.hop_limit,
+            traffic_class: packet.traffic_class,
+            cast: Cast::Broadcast,
+            was_unicast: link.was_unicast,
+            vnet: link.vnet,
+            whole: packet.whole,
+            payload: packet.payload(),
+        };
+        // A server may send to the address that it only offers.
+        let may_be_lease = packet.protocol == protocol::UDP && !packet.is_fragment();
+        if may_be_lease && self.dhcp(&whole) {
+            return;
+        }
         let Some(cast) = self.cast(destination) else {
             return self.not_ours();
         };
+        whole.cast = cast;
         if !self.may_come_from(source, packet.protocol, cast) {
             return self.malformed();
         }
@@ -173,22 +191,11 @@ impl Input<'_> {
             }
             return;
         }
-        let whole = Packet {
-            source,
-            destination,
-            hop_limit: packet.hop_limit,
-            traffic_class: packet.traffic_class,
-            cast,
-            was_unicast: link.was_unicast,
-            vnet: link.vnet,
-            whole: packet.whole,
-            payload: packet.payload(),
-        };
         match packet.protocol {
             protocol::TCP => self.segment(&whole, whole.whole),
             protocol::UDP => self.udp(&whole),
             protocol::ICMP => self.icmp_v4(&whole),
-            protocol::IGMP => {}
+            protocol::IGMP => self.igmp(&whole),
             _ => self.internet.complain(self.id, &whole, Problem::Protocol),
         }
     }
@@ -236,8 +243,26 @@ impl Input<'_> {
         }
     }
 
+    fn igmp(&mut self, packet: &Packet<'_>) {
+        if !checksum::is_good_alone(packet.payload) {
+            return self.malformed();
+        }
+        let internet = &mut *self.internet;
+        if let Some(interface) = internet.interfaces.get_mut(usize::from(self.id.0)) {
+            let random = &mut internet.random;
+            interface
+                .groups
+                .hear_igmp(internet.now, packet.payload, random);
+        }
+        self.internet.rearm();
+    }
+
     fn ipv6_fragment(&mut self, packet: &Ipv6Packet<'_>, fragment: &Fragment, link: Link) {
-        let mut header = packet.whole.get(..fragment.header_at).unwrap_or(&[]).to_vec();
+        let mut header = packet
+            .whole
+            .get(..fragment.header_at)
+            .unwrap_or(&[])
+            .to_vec();
         if let Some(next_header) = header.get_mut(fragment.next_header_at) {
             *next_header = fragment.next_header;
         }
@@ -310,7 +335,9 @@ impl Input<'_> {
     fn may_come_from(&self, source: IpAddr, protocol: u8, cast: Cast) -> bool {
         if source.is_unspecified() {
             return match source {
-                IpAddr::V4(_) => protocol == protocol::UDP && cast != Cast::Unicast,
+                IpAddr::V4(_) => {
+                    matches!(protocol, protocol::UDP | protocol::IGMP) && cast != Cast::Unicast
+                }
                 IpAddr::V6(_) => protocol == protocol::ICMPV6,
             };
         }

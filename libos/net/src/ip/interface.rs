@@ -4,9 +4,13 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::addresses::Addresses;
+use super::addresses::{Address, Addresses};
 use super::complete;
+use super::dhcp;
+use super::dhcp::message::Lease;
+use super::multicast::{Groups, Own, Report};
 use super::ndp;
+use super::slaac::Slaac;
 use crate::config::{InterfaceConfig, InterfaceId, Mac};
 use crate::device::{Device, VNET_HEADER_LEN};
 use crate::link::arp::Arp;
@@ -41,6 +45,15 @@ pub(crate) struct Interface {
     pub(crate) neighbours: Neighbours,
     queue: TransmitQueue,
     pub(crate) addresses: Addresses,
+    pub(crate) groups: Groups,
+    /// The DHCP client, if an address is to be leased.
+    pub(crate) dhcp: Option<dhcp::Client>,
+    /// What it leased.
+    pub(crate) lease: Option<Lease>,
+    /// What routers said, if they are to be heard.
+    pub(crate) slaac: Option<Slaac>,
+    /// Longest packet that the link takes, whatever servers say.
+    pub(crate) link_mtu: u16,
 }
 
 impl Interface {
@@ -53,11 +66,16 @@ impl Interface {
     ) -> Self {
         Self {
             id,
+            link_mtu: config.mtu,
             config,
             device,
             is_up: true,
             counters: Counters::default(),
-            neighbours: Neighbours::new(hash),
+            neighbours: Neighbours::new(hash.clone()),
+            groups: Groups::new(hash),
+            dhcp: None,
+            lease: None,
+            slaac: None,
             queue: TransmitQueue::default(),
             addresses: Addresses::default(),
         }
@@ -69,23 +87,21 @@ impl Interface {
     }
 
     /// Longest packet on the link to `destination`, in bytes.
-    pub(crate) fn mtu(&self, _destination: IpAddr) -> usize {
-        self.config.mtu.into()
-    }
-
-    /// Whether packets to `group` are ours: we joined it, or our addresses did.
-    pub(crate) fn is_member(&self, group: IpAddr) -> bool {
-        match group {
-            IpAddr::V4(group) => group == Ipv4Addr::new(224, 0, 0, 1),
-            IpAddr::V6(group) => group == ndp::ALL_NODES || self.listens_as_node(group),
+    pub(crate) fn mtu(&self, destination: IpAddr) -> usize {
+        let advertised = self.slaac.as_ref().and_then(|slaac| slaac.mtu);
+        match (destination, advertised) {
+            (IpAddr::V6(_), Some(mtu)) => self.config.mtu.min(mtu).into(),
+            _ => self.config.mtu.into(),
         }
     }
 
-    fn listens_as_node(&self, group: Ipv6Addr) -> bool {
-        self.addresses.iter().any(|own| match own.network.address {
-            IpAddr::V6(own) => ndp::solicited_node(own) == group,
-            IpAddr::V4(_) => false,
-        })
+    /// Whether packets to `group` are ours: we, or our addresses, joined it.
+    pub(crate) fn is_member(&self, group: IpAddr) -> bool {
+        let is_all = match group {
+            IpAddr::V4(group) => group == Ipv4Addr::new(224, 0, 0, 1),
+            IpAddr::V6(group) => group == ndp::ALL_NODES,
+        };
+        is_all || self.groups.contains(group)
     }
 
     /// Whether a frame would go at once.
@@ -163,6 +179,60 @@ impl Interface {
                 self.send_control(to, EtherType::Ipv6, &packet);
             }
         }
+    }
+
+    /// Sends a membership report.
+    pub(crate) fn send_report(&mut self, report: &Report) {
+        let to = Mac::of_group(report.destination);
+        self.send_control(to, EtherType::of(report.destination), &report.packet);
+    }
+
+    /// Whom membership reports come from.
+    pub(crate) fn reporter(&self) -> Own {
+        let v4 = self.ipv4_towards(Ipv4Addr::UNSPECIFIED);
+        Own {
+            v4: v4.unwrap_or(Ipv4Addr::UNSPECIFIED),
+            v6: self.link_local(),
+        }
+    }
+
+    /// Tells all neighbours where an address of ours is; asks them if they have it while it is on
+    /// probation.
+    pub(crate) fn announce(&mut self, own: &Address) {
+        let mac = self.config.mac;
+        match own.network.address {
+            IpAddr::V4(address) => {
+                let arp = Arp {
+                    is_request: true,
+                    sender_mac: mac,
+                    sender: address,
+                    target: address,
+                };
+                let bytes = arp.emit(ethernet::BROADCAST);
+                self.send_control(ethernet::BROADCAST, EtherType::Arp, &bytes);
+            }
+            IpAddr::V6(address) if own.tentative.is_some() => {
+                let group = ndp::solicited_node(address);
+                let nobody = Ipv6Addr::UNSPECIFIED;
+                let packet = ndp::solicitation(nobody, group, address, mac);
+                self.send_control(Mac::of_group(group.into()), EtherType::Ipv6, &packet);
+            }
+            IpAddr::V6(address) => {
+                let packet = ndp::advertisement(address, ndp::ALL_NODES, address, mac);
+                let group = Mac::of_group(ndp::ALL_NODES.into());
+                self.send_control(group, EtherType::Ipv6, &packet);
+            }
+        }
+    }
+
+    /// Our link-local address.
+    pub(crate) fn link_local(&self) -> Option<Ipv6Addr> {
+        self.addresses
+            .iter()
+            .find_map(|own| match own.network.address {
+                IpAddr::V6(own) if own.is_unicast_link_local() => Some(own),
+                _ => None,
+            })
     }
 
     /// Hands the device what waits for it.
@@ -258,16 +328,15 @@ impl Interface {
 
     /// Our IPv6 address as a neighbour at `target` is to see it: the link-local one where there is one.
     fn ipv6_towards(&self, target: Ipv6Addr) -> Option<Ipv6Addr> {
-        let mut own = self
-            .addresses
-            .iter()
-            .filter_map(|own| match own.network.address {
-                IpAddr::V6(own) => Some(own),
-                IpAddr::V4(_) => None,
-            });
-        let local = own.clone().find(Ipv6Addr::is_unicast_link_local);
-        local
-            .or_else(|| own.clone().find(|&own| own != target))
-            .or_else(|| own.next())
+        let other = || {
+            let source = self
+                .addresses
+                .source(Instant::ZERO, target.into(), target.into());
+            match source {
+                Some(IpAddr::V6(own)) => Some(own),
+                _ => None,
+            }
+        };
+        self.link_local().or_else(other)
     }
 }

@@ -5,6 +5,7 @@
 //! - [`ipv4`], [`ipv6`], [`header`]: the headers; [`reassembly`], [`fragment`]: packets in pieces.
 //! - [`icmp`]: echoes and errors; [`ndp`]: neighbour discovery's messages.
 //! - [`addresses`], [`route`], [`path`]: what decides on source, way and length.
+//! - [`dhcp`], [`slaac`], [`learning`]: configuration from outside; [`multicast`]: groups.
 //!
 //! The host model is the weak one, as Linux's: a packet to any address of ours is ours on every
 //! interface, and ARP requests for it are answered there; IPv6 neighbours hear only of the interface's
@@ -13,6 +14,7 @@
 
 pub(crate) mod addresses;
 pub(crate) mod complete;
+pub(crate) mod dhcp;
 pub(crate) mod discovery;
 pub(crate) mod fragment;
 pub(crate) mod header;
@@ -21,11 +23,14 @@ pub(crate) mod input;
 pub(crate) mod interface;
 pub(crate) mod ipv4;
 pub(crate) mod ipv6;
+pub(crate) mod learning;
+pub(crate) mod multicast;
 pub(crate) mod ndp;
 pub(crate) mod path;
 pub(crate) mod reassembly;
 pub(crate) mod route;
 pub(crate) mod send;
+pub(crate) mod slaac;
 pub(crate) mod tending;
 
 use alloc::boxed::Box;
@@ -33,7 +38,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use crate::address::Network;
-use crate::config::{InterfaceConfig, InterfaceId, Route};
+use crate::config::{InterfaceConfig, InterfaceId, Mac, Route};
 use crate::device::Device;
 use crate::link::neighbour::earlier;
 use crate::random::{KeyedHash, Random};
@@ -44,6 +49,7 @@ use interface::Interface;
 use path::PathMtus;
 use reassembly::Reassembly;
 use route::RouteTable;
+use slaac::Slaac;
 
 /// The internet layer over all interfaces: the way out for the transports.
 pub struct Internet {
@@ -56,6 +62,8 @@ pub struct Internet {
     pub(crate) paths: PathMtus,
     pub(crate) limits: Limits,
     pub(crate) reassembly: Reassembly,
+    /// When an interface's configuration or groups have something due.
+    pub(crate) next: Option<Instant>,
     /// Packets that had no route.
     pub(crate) unroutable: u64,
     /// Where packets are built: [`interface::HEADROOM`], then the packet.
@@ -83,6 +91,7 @@ impl Internet {
             paths: PathMtus::new(hash.clone()),
             limits: Limits::new(hash.clone()),
             reassembly: Reassembly::new(hash.clone()),
+            next: None,
             unroutable: 0,
             frame: Vec::new(),
             piece: Vec::new(),
@@ -108,8 +117,18 @@ impl Internet {
         let id = InterfaceId(u16::try_from(self.interfaces.len()).unwrap_or(u16::MAX));
         let addresses = config.addresses.clone();
         let routes = config.routes.clone();
-        let interface = Interface::new(id, config, device, self.hash.clone());
+        let (mac, dhcp, slaac) = (config.mac, config.dhcp, config.slaac);
+        let mut interface = Interface::new(id, config, device, self.hash.clone());
+        interface.list_addresses();
+        interface.dhcp = dhcp.then(|| dhcp::Client::new(self.now, mac, &mut self.random));
+        interface.slaac = slaac.then(|| Slaac::new(self.now));
         self.interfaces.push(interface);
+        let is_local =
+            |own: &Network| matches!(own.address, IpAddr::V6(own) if own.is_unicast_link_local());
+        let has_ipv6 = slaac || addresses.iter().any(|own| own.address.is_ipv6());
+        if has_ipv6 && !addresses.iter().any(is_local) {
+            self.add_address(id, self.link_local(mac));
+        }
         for network in addresses {
             self.add_address(
                 id,
@@ -124,35 +143,83 @@ impl Internet {
                 expires: None,
             });
         }
+        self.rearm();
         id
     }
 
-    /// Gives an interface an address, and a route to its network.
+    /// The link-local address of a station, on probation.
+    fn link_local(&self, mac: Mac) -> Address {
+        let address = slaac::address(slaac::LINK_LOCAL, mac, None);
+        let network = Network {
+            address: address.into(),
+            prefix: 64,
+        };
+        Address {
+            tentative: Some(self.now + learning::PROBATION),
+            ..Address::permanent(network, addresses::Origin::LinkLocal)
+        }
+    }
+
+    /// Gives an interface an address, and a route to its network; tells the neighbours.
     pub(crate) fn add_address(&mut self, id: InterfaceId, address: Address) {
-        let network = address.network;
+        let (network, now) = (address.network, self.now);
         let Some(interface) = self.interface_mut(id) else {
             return;
         };
+        let is_new = !interface.addresses.contains(network.address);
         if !interface.addresses.add(address) {
             return;
         }
         interface.list_addresses();
-        let whole = if network.address.is_ipv4() { 32 } else { 128 };
-        if network.prefix < whole {
-            self.routes.add(route::Entry {
-                interface: id,
-                route: Route {
-                    destination: Network {
-                        address: first_of(network),
-                        prefix: network.prefix,
-                    },
-                    gateway: None,
-                    metric: 0,
-                },
-                origin: route::Origin::Connected,
-                expires: None,
-            });
+        if is_new {
+            if let IpAddr::V6(own) = network.address {
+                interface.groups.join(now, ndp::solicited_node(own).into());
+            }
+            interface.announce(&address);
         }
+        let whole = if network.address.is_ipv4() { 32 } else { 128 };
+        // Which prefixes are on the link a router says apart from which to make addresses of (RFC 5942).
+        if network.prefix < whole && address.origin != addresses::Origin::Router {
+            self.routes.add(connected(id, network));
+        }
+        self.rearm();
+    }
+
+    /// Takes addresses that `keep` does not want from an interface, and their networks' routes.
+    pub(crate) fn remove_addresses(
+        &mut self,
+        id: InterfaceId,
+        keep: impl Fn(&Address) -> bool,
+    ) -> Vec<Network> {
+        let now = self.now;
+        let Some(interface) = self.interface_mut(id) else {
+            return Vec::new();
+        };
+        let gone = interface.addresses.retain(keep);
+        if gone.is_empty() {
+            return gone;
+        }
+        interface.list_addresses();
+        let reporter = interface.reporter();
+        for network in &gone {
+            if let IpAddr::V6(own) = network.address {
+                let group = ndp::solicited_node(own).into();
+                if let Some(report) = interface.groups.leave(now, group, reporter) {
+                    interface.send_report(&report);
+                }
+            }
+        }
+        let orphaned = learning::orphaned(&gone, &interface.config.addresses);
+        self.routes.retain(|entry| {
+            let destination = entry.route.destination;
+            let is_of = |network: &Network| {
+                network.prefix == destination.prefix && network.contains(destination.address)
+            };
+            entry.interface != id
+                || entry.origin != route::Origin::Connected
+                || !orphaned.iter().any(is_of)
+        });
+        gone
     }
 
     /// The interface with an identity.
@@ -187,7 +254,25 @@ impl Internet {
         self.interfaces
             .iter()
             .map(|interface| interface.neighbours.poll_at())
-            .fold(self.reassembly.poll_at(), earlier)
+            .chain([self.reassembly.poll_at(), self.next])
+            .fold(None, earlier)
+    }
+}
+
+/// The route to a network on the link.
+fn connected(interface: InterfaceId, network: Network) -> route::Entry {
+    route::Entry {
+        interface,
+        route: Route {
+            destination: Network {
+                address: first_of(network),
+                prefix: network.prefix,
+            },
+            gateway: None,
+            metric: 0,
+        },
+        origin: route::Origin::Connected,
+        expires: None,
     }
 }
 

@@ -355,7 +355,10 @@ mod tests {
         }
         let mut table = table();
         let long = sender.piece(65_528, 8, false);
-        assert_eq!(table.add(Instant::ZERO, key(1), long), Outcome::Contradiction);
+        assert_eq!(
+            table.add(Instant::ZERO, key(1), long),
+            Outcome::Contradiction
+        );
     }
 
     #[test]

@@ -26,6 +26,13 @@ impl Input<'_> {
         }
         interface.is_up = is_up;
         interface.forget();
+        if is_up {
+            self.relearn();
+        } else {
+            // Who waited for room need not wait any more: what is sent now is lost.
+            let now = self.internet.now;
+            self.tcp.writable(now, self.internet, self.owner);
+        }
     }
 
     fn poll_neighbours(&mut self) {

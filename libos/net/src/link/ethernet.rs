@@ -62,7 +62,6 @@ impl Mac {
 /// A frame for us.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Frame<'a> {
-    pub(crate) source: Mac,
     pub(crate) kind: EtherType,
     /// Whether it came to us alone.
     pub(crate) is_unicast: bool,
@@ -97,7 +96,6 @@ impl<'a> Frame<'a> {
             .find(|kind| kind.number() == number)
             .ok_or(Refused::NotOurs)?;
         Ok(Self {
-            source,
             kind,
             is_unicast: destination == own,
             payload,

@@ -169,7 +169,16 @@ pub const ALL_OFFLOADS: Offloads = Offloads {
 };
 
 impl Host {
+    /// One that has told its neighbours of itself.
     pub fn new(config: InterfaceConfig) -> Self {
+        let mut host = Self::fresh(config);
+        host.pass(Duration::from_secs(5));
+        host.sent();
+        host
+    }
+
+    /// One that has done nothing yet but what it does at once.
+    pub fn fresh(config: InterfaceConfig) -> Self {
         let out = Port::default();
         let seed = [config.mac.0[5]; 32];
         let mut stack = Stack::new(seed);

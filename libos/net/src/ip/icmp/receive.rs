@@ -6,6 +6,7 @@ use super::super::header::protocol;
 use super::super::input::{Input, Packet};
 use super::super::ipv4::Ipv4Packet;
 use super::super::ipv6::{Behind, Ipv6Packet};
+use super::super::multicast;
 use super::super::ndp;
 use super::super::send::TransportSum;
 use super::kind;
@@ -54,8 +55,25 @@ impl Input<'_> {
             }
             kind::V6_UNREACHABLE..=kind::V6_PARAMETER_PROBLEM => self.error_v6(packet),
             ndp::ROUTER_SOLICITATION..=ndp::NEIGHBOUR_ADVERTISEMENT => self.discovery(packet),
+            multicast::MLD_QUERY => self.mld_query(packet),
             _ => {}
         }
+    }
+
+    fn mld_query(&mut self, packet: &Packet<'_>) {
+        // RFC 3810, section 5.1.14: only from the link itself.
+        let is_local = matches!(packet.source, IpAddr::V6(from) if from.is_unicast_link_local());
+        if packet.hop_limit != 1 || !is_local {
+            return self.malformed();
+        }
+        let internet = &mut *self.internet;
+        if let Some(interface) = internet.interfaces.get_mut(usize::from(self.id.0)) {
+            let random = &mut internet.random;
+            interface
+                .groups
+                .hear_mld(internet.now, packet.payload, random);
+        }
+        self.internet.rearm();
     }
 
     /// Answers an echo request, unless it is the owner's affair. Broadcast ones get no answer
