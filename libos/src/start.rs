@@ -169,9 +169,7 @@ fn first_thread(info: &'static BootInfo) -> Arc<Thread> {
     if let Err(error) = crate::fs::init(info, &process) {
         stop(format_args!("root file system: {error:?}"));
     }
-    crate::net::inet::init();
-    crate::net::inet::host::init(info);
-    crate::net::inet::resolver::init(info);
+    crate::net::init(info);
     thread
 }
 

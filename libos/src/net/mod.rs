@@ -23,6 +23,8 @@ use alloc::sync::Arc;
 
 use linux_raw_sys::net::{AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_UNIX};
 
+use libos_abi::boot::BootInfo;
+
 use crate::errno::{Errno, Result};
 use inet::address::Family;
 use socket::Socket;
@@ -31,19 +33,27 @@ use unix::UnixSocket;
 /// One more than the highest socket type (`SOCK_MAX`).
 const TYPE_LIMIT: u32 = 11;
 
+/// Brings the network up, as the boot information describes it.
+pub fn init(info: &'static BootInfo) {
+    inet::init(info);
+}
+
 /// A new socket, for socket(2).
 ///
 /// # Errors
 /// EAFNOSUPPORT, EINVAL for a number that is no type, ESOCKTNOSUPPORT, EPROTONOSUPPORT.
 pub fn create(domain: u32, socket_type: u32, protocol: u32) -> Result<Arc<dyn Socket>> {
-    check_family(domain, socket_type)?;
-    if domain == AF_NETLINK {
-        return Ok(netlink::NetlinkSocket::create(socket_type, protocol)?);
+    if socket_type >= TYPE_LIMIT {
+        return Err(Errno::EINVAL);
     }
-    if let Some(family) = Family::from_number(domain) {
-        return inet::create(family, socket_type, protocol);
+    match domain {
+        AF_UNIX => Ok(UnixSocket::new(unix::kind(socket_type, protocol)?)),
+        AF_INET => inet::create(Family::V4, socket_type, protocol),
+        AF_INET6 => inet::create(Family::V6, socket_type, protocol),
+        AF_NETLINK => Ok(netlink::NetlinkSocket::create(socket_type, protocol)?),
+        AF_PACKET => Err(Errno::EAFNOSUPPORT.because("frames are the network stack's own")),
+        _ => Err(Errno::EAFNOSUPPORT),
     }
-    Ok(UnixSocket::new(unix::kind(socket_type, protocol)?))
 }
 
 /// Two connected sockets, for socketpair(2).
@@ -51,24 +61,15 @@ pub fn create(domain: u32, socket_type: u32, protocol: u32) -> Result<Arc<dyn So
 /// # Errors
 /// As [`create`]; EOPNOTSUPP for a family that has no pairs.
 pub fn pair(domain: u32, socket_type: u32, protocol: u32) -> Result<[Arc<dyn Socket>; 2]> {
-    check_family(domain, socket_type)?;
     if domain != AF_UNIX {
         create(domain, socket_type, protocol)?;
         return Err(Errno::EOPNOTSUPP);
     }
-    let [first, second] = UnixSocket::pair(unix::kind(socket_type, protocol)?);
-    Ok([first, second])
-}
-
-fn check_family(domain: u32, socket_type: u32) -> Result<()> {
     if socket_type >= TYPE_LIMIT {
         return Err(Errno::EINVAL);
     }
-    match domain {
-        AF_UNIX | AF_INET | AF_INET6 | AF_NETLINK => Ok(()),
-        AF_PACKET => Err(Errno::EAFNOSUPPORT.because("frames are the network stack's")),
-        _ => Err(Errno::EAFNOSUPPORT),
-    }
+    let [first, second] = UnixSocket::pair(unix::kind(socket_type, protocol)?);
+    Ok([first, second])
 }
 
 #[cfg(test)]
@@ -89,6 +90,10 @@ mod tests {
             (AF_INET6, 2, 58, None),
             (AF_INET, 3, 0, Some(Errno::EPROTONOSUPPORT)),
             (AF_PACKET, 3, 0, Some(Errno::EAFNOSUPPORT)),
+            (AF_INET, 1, 0, None),
+            (AF_INET6, 1, 6, None),
+            (AF_INET, 1, 17, Some(Errno::EPROTONOSUPPORT)),
+            (AF_INET, 5, 0, Some(Errno::ESOCKTNOSUPPORT)),
             (AF_NETLINK, 3, 0, None),
             (AF_NETLINK, 1, 0, Some(Errno::ESOCKTNOSUPPORT)),
             (AF_NETLINK, 3, 4, Some(Errno::EPROTONOSUPPORT)),

@@ -81,6 +81,11 @@ pub trait Socket: Send + Sync {
     /// See getpeername(2).
     fn peer_address(&self) -> Result<RawAddress>;
 
+    /// Who made the connection that accept(2) has just given; they may be gone already.
+    fn accepted_from(&self) -> Result<RawAddress> {
+        self.peer_address()
+    }
+
     /// An option that is not in [`Options`]; `level` may be SOL_SOCKET.
     fn option(&self, level: u32, name: u32) -> Result<OptionValue>;
 
@@ -97,7 +102,7 @@ pub trait Socket: Send + Sync {
     fn readable_bytes(&self) -> Result<usize>;
 
     /// How many bytes were sent and not yet received (TIOCOUTQ).
-    fn unsent_bytes(&self) -> usize;
+    fn unsent_bytes(&self) -> Result<usize>;
 
     /// Requests of its family (netdevice(7)); ENOTTY by default.
     fn ioctl(&self, request: u32, argument: usize) -> Result<usize> {
@@ -186,7 +191,7 @@ impl File for SocketFile {
     fn ioctl(&self, request: u32, argument: usize) -> Result<usize> {
         let bytes = match request {
             FIONREAD => self.socket.readable_bytes()?,
-            TIOCOUTQ => self.socket.unsent_bytes(),
+            TIOCOUTQ => self.socket.unsent_bytes()?,
             _ => {
                 return match self.socket.ioctl(request, argument) {
                     Err(Errno::ENOTTY) => crate::net::inet::ioctl::request(request, argument),

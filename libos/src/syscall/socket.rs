@@ -104,7 +104,7 @@ pub fn accept4(fd: i32, address: UserPtr<u8>, len: UserPtr<i32>, flags: u32) -> 
     let patience =
         socket::receive_patience(listener.socket()?, listener.io(), MessageFlags::empty());
     let accepted = listener.socket()?.accept(patience)?;
-    let peer = accepted.peer_address();
+    let peer = accepted.accepted_from();
     let new = open_descriptor(SocketFile::new(accepted), flags)?;
     if !address.is_null() {
         let told = peer.and_then(|peer| peer.write(address, len));

@@ -1,5 +1,6 @@
 //! AF_INET and AF_INET6.
 //!
+//! - [`tcp`]: streams.
 //! - [`host`]: the one network stack, its interfaces over host handles, its timer.
 //! - [`interfaces`]: interfaces and routes as Linux shows them; [`ioctl`]: asked for by ioctl(2).
 //! - [`address`]: socket addresses; [`route`]: whose they are; [`ports`]: who holds which port.
@@ -18,14 +19,26 @@ pub mod ports;
 pub mod resolver;
 pub mod route;
 mod sockets;
+pub mod tcp;
 
 use alloc::sync::Arc;
+
+use libos_abi::boot::BootInfo;
 
 use crate::errno::{Errno, Result};
 use crate::net::socket::Socket;
 use address::Family;
+use tcp::TcpSocket;
 
-pub use sockets::init;
+/// SOCK_STREAM.
+const STREAM: u32 = 1;
+
+/// Brings the stack up, with the sockets over it.
+pub fn init(info: &'static BootInfo) {
+    sockets::init();
+    host::init(info);
+    resolver::init(info);
+}
 
 /// A new socket of AF_INET or AF_INET6, for socket(2).
 ///
@@ -35,5 +48,9 @@ pub fn create(family: Family, socket_type: u32, protocol: u32) -> Result<Arc<dyn
     if datagram::is_datagram(socket_type) {
         return Ok(datagram::create(family, socket_type, protocol)?);
     }
-    Err(Errno::ESOCKTNOSUPPORT)
+    if socket_type != STREAM {
+        return Err(Errno::ESOCKTNOSUPPORT);
+    }
+    tcp::check_protocol(protocol)?;
+    Ok(TcpSocket::new(family))
 }

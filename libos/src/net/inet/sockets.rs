@@ -7,22 +7,24 @@ use libos_net::owner::{
 };
 use libos_net::tcp::ConnectionId;
 
-use super::{datagram, host, resolver};
+use super::{datagram, host, resolver, tcp};
 
 /// All sockets of AF_INET and AF_INET6.
 struct InetSockets;
 
 /// Makes the sockets known to the stack; before it gets interfaces.
-pub fn init() {
+pub(super) fn init() {
     host::register(&InetSockets);
 }
 
 impl host::Sockets for InetSockets {
-    fn connection_requested(&self, _: InterfaceId, _: Flow) -> Verdict {
-        Verdict::Refuse
+    fn connection_requested(&self, interface: InterfaceId, flow: Flow) -> Verdict {
+        tcp::remote::requested(interface, flow)
     }
 
-    fn tcp(&self, _: ConnectionId, _: Token, _: TcpEvents) {}
+    fn tcp(&self, connection: ConnectionId, token: Token, events: TcpEvents) {
+        tcp::remote::note(connection, token, events);
+    }
 
     fn udp(&self, datagram: &Datagram<'_>) -> Delivery {
         datagram::incoming::udp(datagram)
@@ -41,6 +43,7 @@ impl host::Sockets for InetSockets {
     }
 
     fn settle(&self) {
+        tcp::remote::settle();
         datagram::incoming::settle();
         resolver::settle();
     }

@@ -435,8 +435,8 @@ impl Socket for NetlinkSocket {
         Err(Errno::ENOTTY)
     }
 
-    fn unsent_bytes(&self) -> usize {
-        0
+    fn unsent_bytes(&self) -> Result<usize> {
+        Ok(0)
     }
 
     fn close(&self) {

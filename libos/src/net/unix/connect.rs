@@ -242,8 +242,8 @@ impl Socket for UnixSocket {
         }
     }
 
-    fn unsent_bytes(&self) -> usize {
-        self.peer().map_or(0, |peer| peer.state.lock().queue.len())
+    fn unsent_bytes(&self) -> Result<usize> {
+        Ok(self.peer().map_or(0, |peer| peer.state.lock().queue.len()))
     }
 
     fn close(&self) {

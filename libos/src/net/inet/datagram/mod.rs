@@ -311,8 +311,8 @@ impl Socket for DatagramSocket {
         Ok(self.next_len())
     }
 
-    fn unsent_bytes(&self) -> usize {
-        0
+    fn unsent_bytes(&self) -> Result<usize> {
+        Ok(0)
     }
 
     fn close(&self) {
