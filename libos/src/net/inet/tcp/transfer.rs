@@ -70,7 +70,12 @@ impl TcpSocket {
                 }),
             };
             match sent {
-                Ok(count) => total += count,
+                Ok(count) => {
+                    total += count;
+                    if source.left() == 0 {
+                        break;
+                    }
+                }
                 // The way changed while this sender slept: find out how.
                 Err(Errno::ESTALE) => {}
                 Err(_) if total > 0 => break,
