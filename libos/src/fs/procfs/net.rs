@@ -139,14 +139,14 @@ fn columns(held: &Held, domain: u32, state: u8) -> String {
     let local = address(socket.and_then(|socket| socket.local_address().ok()));
     let remote = address(socket.and_then(|socket| socket.peer_address().ok()));
     let waiting = socket.and_then(|socket| socket.readable_bytes().ok());
-    let unsent = socket.map_or(0, Socket::unsent_bytes);
+    let unsent = socket.and_then(|socket| socket.unsent_bytes().ok());
     alloc::format!(
         "{}:{:04X} {}:{:04X} {state:02X} {:08X}:{:08X} 00:00000000 00000000 {:5} {:8} {}",
         hexadecimal(local.ip(), domain),
         local.port(),
         hexadecimal(remote.ip(), domain),
         remote.port(),
-        unsent,
+        unsent.unwrap_or(0),
         waiting.unwrap_or(0),
         user(),
         0,
