@@ -55,6 +55,8 @@ fn source_id(workspace: &Path) -> io::Result<u64> {
     let mut files = Vec::new();
     for part in [
         "tender/src",
+        "tender/usernet/src",
+        "libos/net/src",
         "libos/abi/src",
         "seccomp-profiles",
         "Cargo.lock",

@@ -249,6 +249,8 @@ fn manifest(
         hostname: settings.hostname.clone(),
         memory: settings.memory,
         devices: settings.devices.clone(),
+        network: settings.network,
+        publish: settings.publish.clone(),
         layout,
         app: App {
             relocatable: program.kind == crate::elf::Kind::Relocatable,

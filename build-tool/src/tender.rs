@@ -44,6 +44,13 @@ pub struct RunOptions {
     /// Write start-up times and counts as JSON when the program ends
     #[arg(long, value_name = "FILE")]
     pub report: Option<OsString>,
+    /// Add a network interface: user, tap=NAME, packet=INTERFACE or passt, with keys such as
+    /// ip=ADDRESS/PREFIX,gw=ADDRESS; or none [default: what the image asks for]
+    #[arg(long, value_name = "KIND[,KEY…]")]
+    pub net: Vec<OsString>,
+    /// Let a port of the host stand for the program's; -p does so too where its value begins like a port
+    #[arg(long, value_name = "[ADDRESS:]HOST:GUEST[/udp]")]
+    pub publish: Vec<OsString>,
 }
 
 impl RunOptions {
@@ -63,6 +70,12 @@ impl RunOptions {
         add("--report", self.report.as_ref());
         for pair in &self.env {
             add("--env", Some(pair));
+        }
+        for spec in &self.net {
+            add("--net", Some(spec));
+        }
+        for ports in &self.publish {
+            add("--publish", Some(ports));
         }
         let switches = [("--env-all", self.env_all), ("--debug", self.debug)];
         args.extend(
@@ -132,6 +145,8 @@ mod tests {
             env: vec!["A=b c".into()],
             strace: Some("log".into()),
             env_all: true,
+            net: vec!["user".into()],
+            publish: vec!["80:80".into()],
             ..RunOptions::default()
         };
         assert_eq!(
@@ -141,6 +156,10 @@ mod tests {
                 "64M",
                 "--env",
                 "A=b c",
+                "--net",
+                "user",
+                "--publish",
+                "80:80",
                 "--env-all",
                 "--strace=log"
             ]

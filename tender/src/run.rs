@@ -37,8 +37,8 @@ pub fn run(config: &RunConfig, started_ns: u64) -> Result<Infallible, Error> {
     phases.end("host");
     let mut handles = Handles::open(config)?;
     phases.end("handles");
-    let specs = net::specs(&config.net, &image.manifest);
-    let mut networks = net::open(&specs, &config.net.published)?;
+    let plan = net::plan(&config.net, &image.manifest)?;
+    let mut networks = net::open(&plan)?;
     handles.add_networks(&mut networks)?;
     phases.end("net");
     let space = Space::map(&image, file.as_fd(), memory_limit, base_source(config))?;

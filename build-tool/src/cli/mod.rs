@@ -64,6 +64,18 @@ pub struct Run {
     pub args: Vec<OsString>,
 }
 
+impl Run {
+    /// `-p` is cargo's for packages and docker's for ports. No package begins with a digit, a bracket or a colon,
+    /// and every port mapping does.
+    fn tell_ports_from_packages(&mut self) {
+        let package = &mut self.build.selection.package;
+        let ports = package.extract_if(.., |word| {
+            word.starts_with(|first: char| first.is_ascii_digit() || "[:".contains(first))
+        });
+        self.run.publish.extend(ports.map(OsString::from));
+    }
+}
+
 /// Options of `test`.
 #[derive(Debug, Args)]
 pub struct Test {
@@ -195,7 +207,14 @@ pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, ExitCode> 
     let parsed = Cli::command()
         .try_get_matches_from(args)
         .and_then(|matches| Cli::from_arg_matches(&matches));
-    parsed.map(|cli| cli.command).map_err(|stop| {
+    let sorted = parsed.map(|cli| match cli.command {
+        Command::Run(mut run) => {
+            run.tell_ports_from_packages();
+            Command::Run(run)
+        }
+        other => other,
+    });
+    sorted.map_err(|stop| {
         let code = if stop.use_stderr() {
             crate::error::REFUSED
         } else {
@@ -205,4 +224,61 @@ pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, ExitCode> 
         stop.print().unwrap_or_default();
         ExitCode::from(code)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(words: &[&str]) -> Run {
+        let words = ["cargo libos", "run"].iter().chain(words);
+        match parse(words.map(OsString::from)) {
+            Ok(Command::Run(run)) => run,
+            other => panic!("expected a run, found {other:?}"),
+        }
+    }
+
+    #[test]
+    fn ports_are_told_from_packages() {
+        let words = [
+            "-p",
+            "http-server",
+            "-p",
+            "8080:8080",
+            "-p",
+            "base64:0.22",
+            "-p",
+            "127.0.0.1:80:80",
+            "-p",
+            "[::1]:80:80/udp",
+            "-p",
+            "https://example.test:8080/repo#a@1.0",
+            "-p",
+            ":80",
+            "--publish",
+            "9000-9001:90-91",
+            "--net",
+            "user",
+            "--",
+            "-p",
+            "1:1",
+        ];
+        let run = run(&words);
+        let packages = [
+            "http-server",
+            "base64:0.22",
+            "https://example.test:8080/repo#a@1.0",
+        ];
+        assert_eq!(run.build.selection.package, packages);
+        let ports = [
+            "9000-9001:90-91",
+            "8080:8080",
+            "127.0.0.1:80:80",
+            "[::1]:80:80/udp",
+            ":80",
+        ];
+        assert_eq!(run.run.publish, ports);
+        assert_eq!(run.run.net, ["user"]);
+        assert_eq!(run.args, ["-p", "1:1"]);
+    }
 }

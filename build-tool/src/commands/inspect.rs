@@ -5,7 +5,7 @@ use crate::config::size::shown;
 use crate::elf::{self, Program, note, parse};
 use crate::files;
 use anyhow::{Context, Result};
-use libos_abi::manifest::{Manifest, Mode};
+use libos_abi::manifest::{Manifest, Mode, Network};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
@@ -175,6 +175,10 @@ fn describe(report: &Report, out: &mut String) -> std::fmt::Result {
     for device in &manifest.devices {
         writeln!(out, "device     {} ({})", device.name, device.kind)?;
     }
+    writeln!(out, "network    {}", network(manifest))?;
+    for ports in &manifest.publish {
+        writeln!(out, "publish    {ports}")?;
+    }
     sizes(&report.sites_and_sizes(), out)?;
     writeln!(
         out,
@@ -188,6 +192,16 @@ fn describe(report: &Report, out: &mut String) -> std::fmt::Result {
         )?;
     }
     Ok(())
+}
+
+/// What a run that names no network gets.
+fn network(manifest: &Manifest) -> &'static str {
+    match manifest.network {
+        Some(Network::User) => "user",
+        Some(Network::None) => "none",
+        None if manifest.publish.is_empty() => "none (default)",
+        None => "user (for the published ports)",
+    }
 }
 
 fn sizes(lines: &[(&str, u64)], out: &mut String) -> std::fmt::Result {

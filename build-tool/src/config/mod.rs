@@ -8,7 +8,8 @@ mod read;
 pub mod size;
 
 use anyhow::{Context, Result, ensure};
-use libos_abi::manifest::{Device, Mode};
+use libos_abi::manifest::{Device, Mode, Network};
+use libos_tender::net::publish;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -35,6 +36,10 @@ pub struct Config {
     pub files: Option<Vec<FileSpec>>,
     /// Devices beyond the console.
     pub devices: Option<Vec<DeviceSpec>>,
+    /// `"none"` or `"user"`.
+    pub network: Option<Network>,
+    /// Published ports, such as `"8080:80"`.
+    pub publish: Option<Vec<String>>,
 }
 
 /// One entry of `files`.
@@ -72,6 +77,8 @@ impl Config {
             mode: self.mode.or(weaker.mode),
             files: self.files.or(weaker.files),
             devices: self.devices.or(weaker.devices),
+            network: self.network.or(weaker.network),
+            publish: self.publish.or(weaker.publish),
         }
     }
 }
@@ -103,6 +110,10 @@ pub struct Settings {
     pub files: Vec<FileSpec>,
     /// Devices.
     pub devices: Vec<Device>,
+    /// Network of a run that names none; absent for the tender's default.
+    pub network: Option<Network>,
+    /// Published ports of a run that names none.
+    pub publish: Vec<String>,
 }
 
 impl Settings {
@@ -129,6 +140,8 @@ impl Settings {
             mode: config.mode.unwrap_or_default(),
             files: config.files.unwrap_or_default(),
             devices: devices(config.devices.unwrap_or_default())?,
+            network: config.network,
+            publish: config.publish.unwrap_or_default(),
         };
         settings.check()?;
         Ok(settings)
@@ -145,6 +158,9 @@ impl Settings {
             "key `hostname`: expected 1 to 64 bytes, found {:?}",
             self.hostname
         );
+        for ports in &self.publish {
+            publish::parse(ports).context("key `publish`")?;
+        }
         for name in self.env.keys() {
             ensure!(
                 !name.is_empty() && !name.contains('='),
@@ -264,6 +280,12 @@ mod tests {
         );
         let env = Some([("A=B".to_owned(), String::new())].into());
         assert!(refused(Config { env, ..with() }).contains("`env`"));
+        let publish = Some(vec!["8080:0".into()]);
+        let message = refused(Config { publish, ..with() });
+        assert!(
+            message.contains("`publish`") && message.contains("guest port"),
+            "{message}"
+        );
         let devices = Some(vec![DeviceSpec {
             name: "d0".into(),
             kind: "disk".into(),

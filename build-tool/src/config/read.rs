@@ -103,6 +103,8 @@ mod tests {
             mode = "compat"
             files = [{ source = "assets", target = "/data" }]
             devices = []
+            network = "user"
+            publish = ["8080:80", "[::1]:53:53/udp"]
         "#;
         let config = from_toml(text, Path::new("app/libos.toml")).expect("valid");
         assert_eq!(
@@ -110,6 +112,8 @@ mod tests {
             PathBuf::from("app/assets")
         );
         assert_eq!(config.mode, Some(libos_abi::manifest::Mode::Compat));
+        assert_eq!(config.network, Some(libos_abi::manifest::Network::User));
+        assert_eq!(config.publish.map(|ports| ports.len()), Some(2));
     }
 
     #[test]
@@ -128,7 +132,8 @@ mod tests {
     fn the_listed_keys_are_the_valid_ones() {
         let message = refused("zzz = 1");
         let keys = [
-            "memory", "args", "env", "cwd", "hostname", "mode", "files", "devices",
+            "memory", "args", "env", "cwd", "hostname", "mode", "files", "devices", "network",
+            "publish",
         ];
         for key in keys {
             assert!(message.contains(key), "{key}: {message}");
@@ -139,6 +144,12 @@ mod tests {
     fn wrong_types_and_bad_toml_name_their_line() {
         assert!(refused("\nmemory = 5\n").contains("libos.toml:2"));
         assert!(refused("a = [").contains("libos.toml:1"));
+        let message = refused("network = \"bridge\"");
+        assert!(
+            message.contains("bridge") && message.contains("user"),
+            "{message}"
+        );
+        assert!(refused("publsh = []").contains("did you mean `publish`?"));
     }
 
     #[test]

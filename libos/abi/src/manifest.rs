@@ -86,6 +86,16 @@ pub struct Device {
     pub kind: String,
 }
 
+/// Which network a program gets if the run does not say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Network {
+    /// None but loopback.
+    None,
+    /// The user-mode network.
+    User,
+}
+
 /// The manifest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -113,6 +123,12 @@ pub struct Manifest {
     /// Devices beyond the console.
     #[serde(default)]
     pub devices: Vec<Device>,
+    /// The network, if the run names none; absent for the tender's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<Network>,
+    /// Published ports as `[ADDRESS:]HOST:GUEST[/udp]`, if the run names none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub publish: Vec<String>,
     /// Where things are.
     pub layout: Layout,
     /// The application.

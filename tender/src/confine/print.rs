@@ -33,7 +33,7 @@ struct Listing {
 /// Those of reading the image.
 pub fn print_filter(config: &FilterConfig) -> Result<(), Error> {
     let (_file, image) = run::open_image(&config.image)?;
-    let interfaces = net::specs(&config.net, &image.manifest).len();
+    let interfaces = net::plan(&config.net, &image.manifest)?.specs.len();
     let listing = Listing::of(&image, interfaces)?;
     if config.json {
         let json = serde_json::to_string_pretty(&listing);

@@ -3,6 +3,7 @@
 use super::error::ImageError;
 use super::segment::Segment;
 use super::{Image, PAGE, Placement};
+use crate::net::publish;
 use libos_abi::image::Site;
 use libos_abi::manifest::{Manifest, Range};
 
@@ -41,6 +42,13 @@ fn check_fields(manifest: &Manifest) -> Result<(), ImageError> {
     }
     if let Some(device) = manifest.devices.first() {
         return field("devices", "no devices beyond the console", &device.kind);
+    }
+    if let Some(text) = manifest
+        .publish
+        .iter()
+        .find(|text| publish::parse(text).is_err())
+    {
+        return field("publish", "published ports such as 8080:80/tcp", text);
     }
     let strings = [&manifest.cwd, &manifest.exe_path, &manifest.hostname];
     let environment = manifest.env.iter().flat_map(|(name, value)| [name, value]);

@@ -25,12 +25,11 @@ use crate::cli::NetConfig;
 use address::Network;
 use error::NetError;
 use ioctl::Properties;
-use libos_abi::manifest::Manifest;
+use libos_abi::manifest::{self, Manifest};
 use libos_abi::net::{Framing, flags};
 use publish::Published;
 use resolvers::Resolvers;
 use spec::{Attachment, Route, Spec};
-use std::borrow::Cow;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use user::User;
@@ -67,23 +66,52 @@ pub struct Interface {
     pub routes: Vec<Route>,
 }
 
-/// The interfaces of a run: those of the command line.
-pub fn specs<'a>(config: &'a NetConfig, _manifest: &Manifest) -> Cow<'a, [Spec]> {
-    match &config.specs {
-        Some(specs) => specs.as_slice().into(),
-        None => Cow::Borrowed(&[]),
-    }
+/// What a run attaches, decided from the command line and the manifest.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The interfaces.
+    pub specs: Vec<Spec>,
+    /// The published ports.
+    pub published: Vec<Published>,
 }
 
-/// Opens everything. The published ports go to the first interface that can publish any.
+/// Decides: what the command line says goes before the manifest's; a published port asks for the user-mode
+/// network; without any of these there is none. The user-mode network is not the default, because starting it
+/// takes longer than everything else that the tender does.
+///
+/// # Errors
+/// [`NetError::Value`] for a malformed manifest.
+pub fn plan(config: &NetConfig, manifest: &Manifest) -> Result<Plan, NetError> {
+    let mut published = config.published.clone();
+    if published.is_empty() {
+        for text in &manifest.publish {
+            published.extend(publish::parse(text)?);
+        }
+    }
+    let user = || vec![Spec::new(Attachment::User)];
+    let specs = match (&config.specs, manifest.network) {
+        (Some(specs), _) => specs.clone(),
+        (None, Some(manifest::Network::User)) => user(),
+        (None, _) if !config.published.is_empty() => user(),
+        (None, None) if !published.is_empty() => user(),
+        (None, _) => Vec::new(),
+    };
+    // The manifest's ports are a wish, the command line's an order.
+    if config.published.is_empty() && !specs.iter().any(Spec::can_publish) {
+        published.clear();
+    }
+    Ok(Plan { specs, published })
+}
+
+/// Opens everything of a plan. The published ports go to the first interface that can publish any.
 ///
 /// # Errors
 /// The first interface that is not to be had, or that there is none for the published ports.
-pub fn open(specs: &[Spec], published: &[Published]) -> Result<Networks, NetError> {
+pub fn open(plan: &Plan) -> Result<Networks, NetError> {
     let mut networks = Networks::default();
-    let mut published = Some(published).filter(|published| !published.is_empty());
+    let mut published = Some(plan.published.as_slice()).filter(|published| !published.is_empty());
     let mut users = 0;
-    for spec in specs {
+    for spec in &plan.specs {
         let opened = match &spec.attachment {
             Attachment::Tap(name) => open_tap(spec, name)?,
             Attachment::Packet(name) => open_packet(spec, name)?,
@@ -368,6 +396,54 @@ mod tests {
             name: name.into(),
             addresses: Vec::new(),
             routes: Vec::new(),
+        }
+    }
+
+    fn planned(
+        options: &[&str],
+        ports: &[&str],
+        network: Option<manifest::Network>,
+        publish: &[&str],
+    ) -> (usize, usize) {
+        let texts = |list: &[&str]| list.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
+        let config = NetConfig {
+            specs: spec::parse_all(&texts(options)).expect("valid"),
+            published: ports
+                .iter()
+                .flat_map(|text| publish::parse(text).expect("valid"))
+                .collect(),
+        };
+        let manifest = Manifest {
+            network,
+            publish: texts(publish),
+            ..Manifest::default()
+        };
+        let plan = plan(&config, &manifest).expect("valid");
+        (plan.specs.len(), plan.published.len())
+    }
+
+    #[test]
+    fn the_command_line_goes_before_the_manifest() {
+        let (none, user) = (Some(manifest::Network::None), Some(manifest::Network::User));
+        for (options, ports, network, publish, expected) in [
+            (&[][..], &[][..], None, &[][..], (0, 0)),
+            (&[], &["80:80"], None, &[], (1, 1)),
+            (&[], &[], user, &[], (1, 0)),
+            (&[], &[], None, &["80:80", "81:81"], (1, 2)),
+            (&[], &[], none, &["80:80"], (0, 0)),
+            (&[], &["80:80"], none, &[], (1, 1)),
+            (&[], &["80:80"], None, &["80:80", "81:81"], (1, 1)),
+            (&["none"], &[], user, &["80:80"], (0, 0)),
+            (&["none"], &["80:80"], user, &[], (0, 1)),
+            (&["user"], &[], none, &["80:80"], (1, 1)),
+            (&["tap=t", "user"], &[], None, &["80:80"], (2, 1)),
+            (&["tap=t"], &[], None, &["80:80"], (1, 0)),
+        ] {
+            let found = planned(options, ports, network, publish);
+            assert_eq!(
+                found, expected,
+                "{options:?} {ports:?} {network:?} {publish:?}"
+            );
         }
     }
 

@@ -147,6 +147,11 @@ impl Spec {
         }
     }
 
+    /// Whether ports of the host can stand for the guest's.
+    pub fn can_publish(&self) -> bool {
+        matches!(self.attachment, Attachment::User | Attachment::Passt)
+    }
+
     fn read_key(&mut self, text: &str, part: &str) -> Result<(), NetError> {
         let (key, given) = match part.split_once('=') {
             Some((key, given)) => (key, Some(given)),
