@@ -144,8 +144,8 @@ impl DatagramSocket {
             self.disconnect();
             return Ok(());
         }
-        let mut to = self.decode_destination(raw)?;
         self.autobind()?;
+        let mut to = self.decode_destination(raw)?;
         to.set_ip(route::meant_by(to.ip()));
         let way = self.way_to(to)?;
         {

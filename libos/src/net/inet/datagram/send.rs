@@ -53,6 +53,8 @@ struct Plan {
 
 impl DatagramSocket {
     pub(super) fn send_message(&self, message: Outgoing<'_, '_>) -> Result<usize> {
+        // Linux gives the socket a port before it looks at anything else (`inet_send_prepare`).
+        self.autobind()?;
         if message.flags.contains(MessageFlags::OOB) {
             return Err(Errno::EOPNOTSUPP);
         }
@@ -62,7 +64,6 @@ impl DatagramSocket {
         }
         let to = self.destination(message.address.as_ref())?;
         let wishes = control::parse(self.family, to.is_ipv4(), &message.ancillary.network)?;
-        self.autobind()?;
         let plan = self.plan(to, &wishes, len)?;
         self.check_may_send()?;
         let mut payload = alloc::vec![0; len];
@@ -108,7 +109,12 @@ impl DatagramSocket {
             (state.local, state.multicast.clone(), state.own.segment)
         };
         if wishes.source.is_some_and(|source| !route::may_bind(source)) {
-            return Err(Errno::EINVAL.because("the source is not an address of ours"));
+            let error = if to.is_ipv4() {
+                Errno::ENETUNREACH
+            } else {
+                Errno::EINVAL
+            };
+            return Err(error.because("the source is not an address of ours"));
         }
         let asked = match wishes.interface {
             0 => self.interface_for(to),
