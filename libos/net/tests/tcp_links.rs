@@ -121,6 +121,47 @@ fn loss() {
     }
 }
 
+/// What the engine makes of loss in one direction, where acknowledgements carry nothing else.
+#[test]
+fn loss_one_way() {
+    for per_mille in [1, 10, 50] {
+        let faults = Faults {
+            loss: per_mille,
+            delay: 5000,
+            ..Faults::default()
+        };
+        let mut pair = Pair::with(faults, per_mille);
+        let (client, server) = pair.connect();
+        let (start, total) = (pair.now, 4 * MIB);
+        let (mut sent, mut received) = (0, 0);
+        while received < total {
+            while sent < total {
+                match pair.send(0, client, &pattern(sent, (total - sent).min(65_536))) {
+                    0 => break,
+                    len => sent += len,
+                }
+            }
+            match pair.take(1, server) {
+                Ok(data) => {
+                    assert_eq!(data, pattern(received, data.len()), "at {received}");
+                    received += data.len();
+                }
+                Err(Refusal::WouldBlock) => assert!(pair.step(), "it stands still"),
+                Err(error) => panic!("{error:?}"),
+            }
+        }
+        let retransmits = pair.sides[0]
+            .tcp
+            .info(client)
+            .expect("it is there")
+            .retransmits;
+        println!(
+            "4 MiB one way, {per_mille} of 1000 lost, 10 ms round trip: {}, {retransmits} segments again",
+            pair.now - start
+        );
+    }
+}
+
 #[test]
 fn everything_at_once() {
     for seed in 1..=10 {

@@ -463,6 +463,25 @@ fn a_repeated_fin_is_acknowledged_again() {
     assert_eq!(pair.sides[1].error(ids.1), None);
 }
 
+/// Duplicate acknowledgements must not keep a lost FIN from being sent again.
+#[test]
+fn a_lost_fin_is_sent_again_whatever_comes() {
+    let mut pair = Pair::new();
+    let (client, server) = pair.connect();
+    pair.finish(0, client);
+    assert_eq!(pair.intercept().len(), 1, "the FIN that gets lost");
+    pair.send(1, server, b"x");
+    let packet = pair.intercept().remove(0);
+    let now = pair.now;
+    pair.sides[0].receive(now, &packet, false);
+    for _ in 0..10 {
+        let duplicate = data(&packet, 1, 0);
+        pair.sides[0].receive(now, &duplicate, true);
+    }
+    pair.run(SECOND);
+    assert_eq!(pair.sides[1].state(server), Some(State::CloseWait));
+}
+
 /// A SYN for a connection in TIME-WAIT begins a new one if its number lies beyond.
 #[test]
 fn time_wait_gives_way_to_a_new_connection() {
@@ -528,6 +547,58 @@ fn forge(packet: &[u8], offset: i32) -> Vec<u8> {
     tcp.set_rst(true);
     let number = tcp.seq_number();
     tcp.set_seq_number(smoltcp::wire::TcpSeqNumber(number.0.wrapping_add(offset)));
+    packet
+}
+
+/// Right after the handshake the window that was told is not scaled; taken as scaled, it would promise more than the
+/// buffer holds, and data behind the buffer's end would be taken for received (smoltcp then panics).
+#[test]
+fn data_beyond_the_buffer_is_not_taken() {
+    for scale_receive in [65_536, 262_144, 1 << 20] {
+        let options = TcpOptions {
+            receive_buffer: scale_receive,
+            ..TcpOptions::default()
+        };
+        let mut pair = Pair::new();
+        let (client, server) = pair.connect_with(TcpOptions::default(), options);
+        pair.send(0, client, b"x");
+        let first = pair.intercept().remove(0);
+        let now = pair.now;
+        let len = i32::try_from(scale_receive).expect("it fits");
+        pair.sides[1].receive(now, &data(&first, len + 100, 1000), true);
+        // All that fits, and then one that would join both.
+        let mut at = 0;
+        while at < len + 100 {
+            let part = 1000.min(len + 100 - at);
+            pair.sides[1].receive(now, &data(&first, at, part), true);
+            at += part;
+            if at <= 1000 {
+                pair.take(1, server).expect("it came");
+            }
+        }
+        let info = pair.sides[1].tcp.info(server).expect("it is there");
+        assert!(
+            info.receive_queue <= scale_receive,
+            "{}",
+            info.receive_queue
+        );
+        assert!(
+            info.receive_queue >= scale_receive - 2000,
+            "{}",
+            info.receive_queue
+        );
+    }
+}
+
+/// Data of so many bytes, so far behind a packet's number.
+fn data(packet: &[u8], offset: i32, len: i32) -> Vec<u8> {
+    let mut packet = forge(packet, offset);
+    packet.resize(40 + usize::try_from(len).expect("it fits"), 1);
+    let total = u16::try_from(packet.len()).expect("it fits");
+    packet[2..4].copy_from_slice(&total.to_be_bytes());
+    let mut tcp = smoltcp::wire::TcpPacket::new_unchecked(&mut packet[20..]);
+    tcp.set_rst(false);
+    tcp.set_ack(true);
     packet
 }
 

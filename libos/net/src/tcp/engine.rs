@@ -8,6 +8,7 @@
 //! [`super::connection`]'s, so that connections that only wait need no engine, no buffers and no more
 //! memory than a table's entry.
 
+mod congestion;
 mod smoltcp;
 
 use alloc::vec::Vec;

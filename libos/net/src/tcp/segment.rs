@@ -125,6 +125,18 @@ impl<'a> Segment<'a> {
         }
     }
 
+    /// Whether it reports data that came behind a hole (RFC 2018).
+    pub fn reports_hole(&self) -> bool {
+        if usize::from(self.tcp.header_len()) == TCP_HEADER_LEN {
+            return false;
+        }
+        let ranges = self.tcp.selective_ack_ranges().unwrap_or_default();
+        ranges
+            .iter()
+            .flatten()
+            .any(|(start, _)| self.ack.is_some_and(|ack| Sequence(*start) > ack))
+    }
+
     /// The reset that answers it where no connection is (RFC 9293, section 3.10.7.1); none for a
     /// reset.
     pub fn reset(&self) -> Option<Control> {

@@ -16,6 +16,9 @@
 //!   becomes Linux's 200 ms, and round trips are measured in fifths of a millisecond.
 //! - **Bare acknowledgements leave with the highest number sent** ([`Outward::note`] says why).
 //! - **Windows leave with the scale that was negotiated**, whatever the buffer's length now.
+//! - **The [congestion window](super::congestion) is told to the socket as the other side's window**, whenever it is the smaller
+//!   of both and there is more to send ([`Smoltcp::clamp`]); and three duplicate acknowledgements make it send a segment again
+//!   ([`Smoltcp::force`]). Both are bare acknowledgements of our own making. Its own controllers are off.
 //! - Limits of time (user timeout, keep-alive, TIME-WAIT) are not left to it: it
 //!   ends idle connections by its timeout, and forgets unread data at the end of its TIME-WAIT.
 
@@ -30,7 +33,9 @@ use smoltcp::phy::{self, ChecksumCapabilities, DeviceCapabilities, Medium, Packe
 use smoltcp::socket::tcp::{CongestionControl, Socket, State as SocketState};
 use smoltcp::wire::{HardwareAddress, TcpControl, TcpPacket};
 
+use super::congestion::{Congestion, Reaction};
 use super::{Engine, Measures, Opening, Sent, Tuning};
+use crate::address::Flow;
 use crate::output::{Completion, Output};
 use crate::tcp::State;
 use crate::tcp::segment::{Control, Segment, SynOptions, TCP_HEADER_LEN, finish, ip_header_len};
@@ -204,6 +209,12 @@ struct Outward {
     /// The last window told, in the form of the wire.
     window: u16,
     retransmits: u32,
+    /// A retransmission was asked for.
+    is_forced: bool,
+    /// A retransmission was not asked for: the timer ran out.
+    timed_out: bool,
+    /// Everything since the timeout is sent again, until there is something new.
+    is_going_back: bool,
     /// A number whose acknowledgement ends a measurement, and when it was sent.
     sample: Option<(Sequence, Instant)>,
 }
@@ -220,6 +231,9 @@ impl Outward {
             acknowledged: opening.receive_next,
             window: 0,
             retransmits: 0,
+            is_forced: false,
+            timed_out: false,
+            is_going_back: false,
             sample: None,
         }
     }
@@ -249,12 +263,15 @@ impl Outward {
             return;
         }
         if end > self.send_next {
+            self.is_going_back = false;
             self.send_next = end;
             self.sample.get_or_insert((end, now));
         } else if len > 1 || end != self.send_next {
             // Not a probe of a closed window.
             self.retransmits = self.retransmits.saturating_add(1);
             self.sample = None;
+            self.timed_out |= !core::mem::take(&mut self.is_forced) && !self.is_going_back;
+            self.is_going_back |= self.timed_out;
         }
     }
 }
@@ -376,6 +393,9 @@ pub(crate) struct Smoltcp {
     acknowledged: Sequence,
     /// The other side's window as it last told it, in bytes.
     peer_window: usize,
+    congestion: Congestion,
+    /// The window that the socket was told instead, in the form of the wire.
+    clamped: Option<u16>,
     /// Smoothed round trip in microseconds; 0 before the first measurement.
     round_trip_us: u32,
 }
@@ -399,7 +419,7 @@ impl Smoltcp {
     fn start(&mut self, context: &mut Context, now: Instant, tuning: Tuning) {
         let opening = self.opening;
         self.socket_mut()
-            .set_congestion_control(CongestionControl::Reno);
+            .set_congestion_control(CongestionControl::None);
         rehearse(
             &mut self.set,
             self.handle,
@@ -417,6 +437,90 @@ impl Smoltcp {
             u32::try_from(trip.total_micros()).unwrap_or(u32::MAX)
         });
         self.tune(tuning);
+    }
+
+    /// Takes note of what a segment acknowledges.
+    fn hear(&mut self, now: Instant, segment: &Segment<'_>) -> Reaction {
+        let Some(ack) = segment.ack else {
+            return Reaction::None;
+        };
+        self.measure(ack, now);
+        let scale = self.opening.peer_scale.unwrap_or(0);
+        let window = usize::from(segment.window) << scale;
+        let sent = self.outward.send_next;
+        let acked = ack.distance_from(self.acknowledged).unwrap_or(0);
+        let mut reaction = Reaction::None;
+        if acked > 0 && ack <= sent {
+            let is_limited = self.send_queue() >= self.congestion.window();
+            self.acknowledged = ack;
+            reaction = self.congestion.acknowledged(acked, ack, is_limited);
+        } else if ack == self.acknowledged && ack < sent && segment.len() == 0 {
+            let has_hole = segment.reports_hole();
+            if has_hole || window == self.peer_window {
+                let flight = self.flight();
+                reaction = self.congestion.duplicate(flight, sent, has_hole);
+            }
+        }
+        self.peer_window = window;
+        reaction
+    }
+
+    /// Bytes sent and not acknowledged.
+    fn flight(&self) -> usize {
+        self.outward
+            .send_next
+            .distance_from(self.acknowledged)
+            .unwrap_or(0)
+    }
+
+    /// Hands the socket a bare acknowledgement that says nothing new but a window, in the form of the wire.
+    fn whisper(&mut self, context: &mut Context, now: Instant, window: u16) {
+        let flow = self.opening.flow;
+        let reversed = Flow {
+            local: flow.remote,
+            remote: flow.local,
+        };
+        let control = Control {
+            ack: Some(self.acknowledged),
+            window,
+            ..Control::new(reversed, self.receive_next())
+        };
+        let mut bytes = [0; 128];
+        let len = control.write_to(&mut bytes);
+        let (interface, scratch) = context.interface(None);
+        let mut device = Rehearsal {
+            incoming: bytes.get(..len),
+            scratch,
+        };
+        interface.poll_ingress_single(fast(now), &mut device, &mut self.set);
+    }
+
+    /// Tells the socket the congestion window as the other side's, if it matters.
+    fn clamp(&mut self, context: &mut Context, now: Instant) {
+        let window = self.congestion.window();
+        if window >= self.peer_window || self.send_queue() <= window {
+            return;
+        }
+        let scale = self.opening.peer_scale.unwrap_or(0);
+        let told = u16::try_from(window >> scale).unwrap_or(u16::MAX).max(1);
+        // Equal windows would count as duplicate acknowledgements: the last bit makes a difference.
+        if self.clamped.is_some_and(|last| last | 1 == told | 1) {
+            return;
+        }
+        self.whisper(context, now, told);
+        self.clamped = Some(told);
+    }
+
+    /// Makes the socket send its first segment that is not acknowledged again: by duplicate acknowledgements.
+    fn force(&mut self, context: &mut Context, now: Instant) {
+        let scale = self.opening.peer_scale.unwrap_or(0);
+        let window = u16::try_from(self.peer_window >> scale).unwrap_or(u16::MAX);
+        // Another window first: it begins the count.
+        self.whisper(context, now, window ^ 1);
+        for _ in 0..=3 {
+            self.whisper(context, now, window);
+        }
+        self.outward.is_forced = true;
     }
 
     fn measure(&mut self, ack: Sequence, now: Instant) {
@@ -462,6 +566,8 @@ impl Engine for Smoltcp {
             ended: false,
             acknowledged: opening.send_next,
             peer_window: opening.peer_window,
+            congestion: Congestion::new(opening.mss),
+            clamped: None,
             round_trip_us: 0,
         };
         engine.start(context, now, tuning);
@@ -482,6 +588,8 @@ impl Engine for Smoltcp {
         self.ended = false;
         self.acknowledged = opening.send_next;
         self.peer_window = opening.peer_window;
+        self.congestion = Congestion::new(opening.mss);
+        self.clamped = None;
         self.start(context, now, tuning);
     }
 
@@ -508,14 +616,7 @@ impl Engine for Smoltcp {
         segment: &Segment<'_>,
         output: &mut dyn Output,
     ) {
-        if let Some(ack) = segment.ack {
-            self.measure(ack, now);
-            if ack > self.acknowledged && ack <= self.outward.send_next {
-                self.acknowledged = ack;
-            }
-            let scale = self.opening.peer_scale.unwrap_or(0);
-            self.peer_window = usize::from(segment.window) << scale;
-        }
+        let reaction = self.hear(now, segment);
         // Several segments that the device joined are more than RFC 9293 lets wait (SHLD-19).
         let delay = if segment.payload_len > usize::from(self.outward.mss) {
             Duration::ZERO
@@ -533,6 +634,17 @@ impl Engine for Smoltcp {
             blocked: false,
         };
         interface.poll_ingress_single(fast(now), &mut wire, &mut self.set);
+        self.clamped = None;
+        let has_only_end_in_flight = self.send_queue() == 0 && self.flight() > 0;
+        if has_only_end_in_flight && segment.len() == 0 {
+            // Three duplicates would stop the timer of a FIN without sending it again: no data, no fast
+            // retransmission. So they are not counted.
+            let scale = self.opening.peer_scale.unwrap_or(0);
+            let window = u16::try_from(self.peer_window >> scale).unwrap_or(u16::MAX);
+            self.whisper(context, now, window ^ 1);
+        } else if reaction == Reaction::Retransmit && self.send_queue() > 0 {
+            self.force(context, now);
+        }
         self.ended |= matches!(
             self.socket().state(),
             SocketState::CloseWait
@@ -543,9 +655,11 @@ impl Engine for Smoltcp {
     }
 
     fn poll(&mut self, context: &mut Context, now: Instant, output: &mut dyn Output) -> Sent {
-        let (interface, scratch) = context.interface(output.segmentation(self.outward.peer));
+        let limit = output.segmentation(self.outward.peer);
         let at = fast(now);
         for _ in 0..BURST {
+            self.clamp(context, now);
+            let (interface, scratch) = context.interface(limit);
             let due = interface.poll_at(at, &self.set);
             if due.is_none_or(|due| due > at) {
                 return Sent::All;
@@ -561,6 +675,10 @@ impl Engine for Smoltcp {
             let result = interface.poll_egress(at, &mut wire, &mut self.set);
             if wire.blocked {
                 return Sent::Blocked;
+            }
+            if core::mem::take(&mut self.outward.timed_out) {
+                let flight = self.flight();
+                self.congestion.timeout(flight, self.outward.send_next);
             }
             if result == PollResult::None {
                 return Sent::All;
@@ -732,7 +850,7 @@ fn rehearse(
 
     let listening = set.get_mut::<Socket>(handle).listen(opening.flow.local);
     debug_assert!(listening.is_ok(), "a fresh socket, a port that is not zero");
-    let reversed = crate::address::Flow {
+    let reversed = Flow {
         local: opening.flow.remote,
         remote: opening.flow.local,
     };
