@@ -474,11 +474,16 @@ fn a_lost_fin_is_sent_again_whatever_comes() {
     let packet = pair.intercept().remove(0);
     let now = pair.now;
     pair.sides[0].receive(now, &packet, false);
+    pair.faults.loss = 1000;
+    pair.run(Duration::from_millis(20));
+    let now = pair.now;
     for _ in 0..10 {
         let duplicate = data(&packet, 1, 0);
         pair.sides[0].receive(now, &duplicate, true);
     }
-    pair.run(SECOND);
+    pair.turn();
+    pair.faults.loss = 0;
+    pair.run(Duration::from_secs(5));
     assert_eq!(pair.sides[1].state(server), Some(State::CloseWait));
 }
 
