@@ -518,3 +518,226 @@ mod wire {
         }
     }
 }
+
+#[test]
+fn the_user_network_is_described_and_ends_with_the_image() {
+    let attacker = Attacker::build();
+    let image = attacker.path(Mode::Strict);
+    let lines = told(&["--net", "user,dns=192.0.2.53,search=a.test"], &image);
+    let offloads = flags::CHECKSUM | flags::SEGMENTATION;
+    assert_has(
+        &lines,
+        &[
+            "interface eth0",
+            "handle 3",
+            "mac 02000a00020f",
+            "mtu 1500",
+            &format!("flags {offloads}"),
+            &format!("address {}/24", v4([10, 0, 2, 15])),
+            &format!("destination {}/0", v4([0, 0, 0, 0])),
+            &format!("gateway {}/32", v4([10, 0, 2, 2])),
+            &format!("dns {}/32", v4([192, 0, 2, 53])),
+            "search a.test",
+        ],
+    );
+    let lines = told(&["--net", "user", "--net", "user,dhcp,slaac"], &image);
+    assert_has(
+        &lines,
+        &[
+            "interface eth1",
+            "mac 02000a00030f",
+            &format!("dns {}/32", v4([10, 0, 3, 3])),
+        ],
+    );
+    let learnt = format!("flags {}", offloads | flags::DHCP | flags::SLAAC);
+    assert_has(&lines, &[&learnt]);
+    let own = lines.iter().filter(|line| line.starts_with("address 4"));
+    assert_eq!(
+        own.count(),
+        1,
+        "the second network's address is leased: {lines:?}"
+    );
+}
+
+/// The processes whose parent is `parent`.
+fn children_of(parent: u32) -> Vec<u32> {
+    let list = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"));
+    list.unwrap_or_default()
+        .split_ascii_whitespace()
+        .filter_map(|pid| pid.parse().ok())
+        .collect()
+}
+
+/// Whether the process is there and no zombie.
+fn lives(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat
+        .rsplit(')')
+        .next()
+        .and_then(|rest| rest.split_ascii_whitespace().next());
+    state.is_some_and(|state| state != "Z" && state != "X")
+}
+
+fn eventually(what: &str, condition: impl Fn() -> bool) {
+    let start = std::time::Instant::now();
+    while !condition() {
+        assert!(
+            start.elapsed() < std::time::Duration::from_secs(10),
+            "never: {what}"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn the_helper_ends_with_the_image_however_that_ends() {
+    let attacker = Attacker::build();
+    let mut echo = Echo::start(&["--net", "user"], &attacker.path(Mode::Strict));
+    let pid = echo.child.id();
+    let helpers = children_of(pid);
+    assert_eq!(
+        helpers.len(),
+        1,
+        "the image's process keeps its number, the helper is its only child"
+    );
+    echo.child.kill().expect("a child");
+    echo.child.wait().expect("a child");
+    eventually("the helper ends", || !lives(helpers[0]));
+}
+
+#[test]
+fn the_image_sees_the_end_of_the_channel_if_the_helper_ends() {
+    let attacker = Attacker::build();
+    let mut echo = Echo::start(&["--net", "user"], &attacker.path(Mode::Strict));
+    let pid = echo.child.id();
+    let helper = children_of(pid)[0];
+    // SAFETY: kill sends a signal to the helper that this test's child has just started.
+    assert_eq!(
+        unsafe { libc::kill(helper.cast_signed(), libc::SIGKILL) },
+        0
+    );
+    let mut rest = String::new();
+    echo.stdout.read_to_string(&mut rest).expect("readable");
+    assert_eq!(rest, "end\n", "read(2) on the handle says 0");
+    assert_eq!(echo.child.wait().expect("a child").code(), Some(0));
+}
+
+#[test]
+fn a_helper_that_ended_leaves_no_zombie() {
+    let attacker = Attacker::build();
+    let mut command = Command::new(attacker::tender());
+    command
+        .arg("run")
+        .args(["--net", "user"])
+        .arg(attacker.path(Mode::Strict))
+        .arg("forever");
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the tender starts");
+    let mut greeting = [0; 8];
+    child
+        .stdout
+        .take()
+        .expect("a pipe")
+        .read_exact(&mut greeting)
+        .expect("the image greets");
+    let helper = children_of(child.id())[0];
+    // SAFETY: kill sends a signal to the helper that this test's child has just started.
+    assert_eq!(
+        unsafe { libc::kill(helper.cast_signed(), libc::SIGKILL) },
+        0
+    );
+    eventually("the kernel forgets the helper", || {
+        !Path::new(&format!("/proc/{helper}")).exists()
+    });
+    assert!(lives(child.id()), "the image goes on");
+    child.kill().expect("a child");
+    child.wait().expect("a child");
+}
+
+#[test]
+fn a_port_in_use_is_refused_and_a_free_one_is_published() {
+    let attacker = Attacker::build();
+    let image = attacker.path(Mode::Strict);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = taken.local_addr().expect("bound").port();
+    let error = refused(&["-p", &format!("127.0.0.1:{port}:80")], &image);
+    assert!(error.contains(&format!("127.0.0.1:{port}/tcp")), "{error}");
+    assert!(error.contains("ss -lntup"), "{error}");
+    let output = attacker::run(&["-p", "127.0.0.1::80"], &image, &["net"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(
+        text(&output.stdout).contains("interface eth0"),
+        "-p alone asks for a network"
+    );
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("127.0.0.1:") && said.contains("is the guest's port 80/tcp"),
+        "{said}"
+    );
+    let error = refused(&["--net", "user,ip=10.0.2.15/31"], &image);
+    assert!(error.contains("prefix"), "{error}");
+    let error = refused(&["--net", "user,mtu=1000"], &image);
+    assert!(error.contains("1280"), "{error}");
+}
+
+#[test]
+fn passt_is_asked_for_by_name_and_its_absence_is_said() {
+    let attacker = Attacker::build();
+    let output = Command::new(attacker::tender())
+        .args(["run", "--net", "passt"])
+        .arg(attacker.path(Mode::Strict))
+        .arg("net")
+        .env("PATH", "/nonexistent")
+        .output()
+        .expect("the tender starts");
+    assert_eq!(output.status.code(), Some(125), "{output:?}");
+    let error = text(&output.stderr);
+    assert!(
+        error.contains("no program passt") && error.contains("--net user"),
+        "{error}"
+    );
+}
+
+/// A script in passt's place, which keeps the descriptor that it is given, and reads from it.
+#[test]
+fn passt_is_given_one_end_of_a_stream_and_what_the_options_say() {
+    use std::os::unix::fs::PermissionsExt;
+    let attacker = Attacker::build();
+    let program = attacker.directory().join("passt");
+    let script = "#!/bin/sh\necho \"$@\" > \"$0.args\"\ncase \"$*\" in *fail*|*9999*) echo 'no way' >&2; exit 3;; esac\n";
+    std::fs::write(&program, script).expect("writable");
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("ours");
+    let run = |options: &[&str]| {
+        let path = format!("{}:/usr/bin:/bin", attacker.directory().display());
+        Command::new(attacker::tender())
+            .arg("run")
+            .args(options)
+            .arg(attacker.path(Mode::Strict))
+            .arg("net")
+            .env("PATH", path)
+            .output()
+            .expect("the tender starts")
+    };
+    let output = run(&["--net", "passt", "-p", "8080:80"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let lines: Vec<String> = text(&output.stdout).lines().map(Into::into).collect();
+    assert_has(
+        &lines,
+        &[
+            &format!("framing {}", Framing::Stream as u32),
+            &format!("flags {}", flags::DHCP | flags::SLAAC),
+            "handle 3",
+        ],
+    );
+    let args = std::fs::read_to_string(program.with_added_extension("args")).expect("written");
+    assert!(
+        args.contains("--fd ") && args.contains("--tcp-ports 8080:80"),
+        "{args}"
+    );
+    let output = run(&["--net", "passt", "-p", "9999:80"]);
+    assert_eq!(output.status.code(), Some(125), "{output:?}");
+    assert!(text(&output.stderr).contains("no way"), "{output:?}");
+}

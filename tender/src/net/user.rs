@@ -72,7 +72,8 @@ fn config(spec: &Spec, number: u8) -> Config {
 }
 
 /// The guest's address and network of one IP version: that of the option, else the default. Gateway and name
-/// server are the first hosts from 2 on that are free.
+/// server are the first hosts from 2 on that are free; where there is no room, the same, which [`Config::check`]
+/// refuses.
 fn subnet<A: Copy>(
     spec: &Spec,
     default: Network,
@@ -94,8 +95,8 @@ fn subnet<A: Copy>(
         .map(|host| network.host_number(host))
         .into_iter()
         .filter(|host| *host != guest);
-    let gateway = gateway.or_else(|| free.next())?;
-    let dns = free.find(|host| *host != gateway)?;
+    let gateway = gateway.or_else(|| free.next()).unwrap_or(guest);
+    let dns = free.find(|host| *host != gateway).unwrap_or(gateway);
     let guest = convert(guest)?;
     let (gateway, dns) = (convert(gateway)?, convert(dns)?);
     Some((
