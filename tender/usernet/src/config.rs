@@ -69,7 +69,8 @@ pub struct Config {
     /// Whether the gateway's address reaches servers on the host's loopback addresses. Off unless asked
     /// for: what listens there counts on nobody but the host's own programs reaching it.
     pub host_loopback: bool,
-    /// Whether the helper keeps standard error, for messages of faults. Without it, it holds nothing of the caller's.
+    /// Whether the helper keeps standard error, for messages of faults and its counters at its end. Without it, it holds
+    /// nothing of the caller's.
     pub keep_stderr: bool,
 }
 

@@ -81,6 +81,9 @@ fn bind_one(published: Published, address: SocketAddr) -> Result<BoundPort, Errn
     if published.protocol == Protocol::Tcp {
         // Not for UDP: there it would let two programs have the same port.
         sockopt::set_socket_reuseaddr(&socket, true)?;
+        // Connections inherit these: no call is spent on each.
+        sockopt::set_tcp_nodelay(&socket, true)?;
+        sockopt::set_socket_keepalive(&socket, true)?;
     }
     rustix::net::bind(&socket, &address)?;
     match published.protocol {

@@ -50,6 +50,40 @@ fn datagrams_go_there_and_back_whatever_their_length() {
 }
 
 #[test]
+fn nonsense_from_the_guest_is_passed_over() {
+    let (starter, mut guest) = guest_of(&["loopback", "publish=udp|127.0.0.1|0|53"]);
+    let (server, address) = socket();
+    let named = format!("10.0.2.2:{}", address.port());
+    guest.send_udp(5000, &named, b"before");
+    receive(&mut guest, &server);
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut random = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    for _ in 0..20_000 {
+        let len = usize::try_from(random() % 200).expect("short");
+        let mut frame: Vec<u8> = (0..len).map(|_| random().to_le_bytes()[0]).collect();
+        // Half of them get past the Ethernet header, and half of these past the next one.
+        if frame.len() > 40 && random() % 2 == 0 {
+            frame[..10].fill(0);
+            frame[10..16].copy_from_slice(&[2, 0, 10, 0, 2, 2]);
+            let kinds = [[0x08, 0x00], [0x08, 0x06], [0x86, 0xdd]];
+            frame[22..24]
+                .copy_from_slice(&kinds[usize::try_from(random() % 3).expect("one of three")]);
+            frame[24] = if frame[22] == 8 { 0x45 } else { 0x60 };
+        }
+        guest.send_raw(&frame);
+    }
+    guest.notes.datagrams.clear();
+    guest.send_udp(5000, &named, b"after");
+    assert_eq!(receive(&mut guest, &server).0, b"after");
+    drop(starter);
+}
+
+#[test]
 fn nobody_but_the_destination_can_answer() {
     let (_starter, mut guest) = guest_of(&["loopback"]);
     let ((server, address), (stranger, _)) = (socket(), socket());

@@ -78,29 +78,26 @@ impl Receiver {
         Ok(self.batch(count))
     }
 
-    /// A message without bytes is the end of the channel: there are no empty frames, and after the end the
-    /// kernel gives as many as it is asked for.
+    /// After the end of the channel the kernel gives as many empty messages as it is asked for.
     fn batch(&self, count: usize) -> Batch<'_> {
-        let end = self.lengths[..count]
-            .iter()
-            .position(|length| *length == Some(0));
+        let is_end = self.lengths[..count].last() == Some(&Some(0));
         Batch {
             receiver: self,
-            count: end.unwrap_or(count),
-            is_end: end.is_some(),
+            count,
+            is_end,
         }
     }
 }
 
 impl Batch<'_> {
-    /// The frames, in their order; those that were too long are left out.
+    /// The frames, in their order; those that were too long are left out, and empty messages.
     pub fn frames(&self) -> impl Iterator<Item = &[u8]> {
         let buffers = self.receiver.buffers.chunks_exact(LONGEST_MESSAGE);
         let received = buffers.zip(&self.receiver.lengths[..self.count]);
-        received.filter_map(|(buffer, length)| buffer.get(..(*length)?))
+        received.filter_map(|(buffer, length)| buffer.get(..(*length).filter(|len| *len > 0)?))
     }
 
-    /// Whether the other end is gone.
+    /// Whether an empty message came last, as it does at the channel's end; a guest may send one, too.
     pub fn is_end(&self) -> bool {
         self.is_end
     }

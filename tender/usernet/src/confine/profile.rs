@@ -76,7 +76,7 @@ impl Profile {
 }
 
 /// The calls that the profile may name. The helper is for x86-64, as the libOS.
-const CALLS: [(&str, libc::c_long); 25] = [
+const CALLS: [(&str, libc::c_long); 24] = [
     ("accept4", libc::SYS_accept4),
     ("brk", libc::SYS_brk),
     ("clock_gettime", libc::SYS_clock_gettime),
@@ -95,7 +95,6 @@ const CALLS: [(&str, libc::c_long); 25] = [
     ("recvfrom", libc::SYS_recvfrom),
     ("recvmmsg", libc::SYS_recvmmsg),
     ("recvmsg", libc::SYS_recvmsg),
-    ("sendmmsg", libc::SYS_sendmmsg),
     ("sendmsg", libc::SYS_sendmsg),
     ("sendto", libc::SYS_sendto),
     ("setsockopt", libc::SYS_setsockopt),

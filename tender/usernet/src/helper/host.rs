@@ -17,6 +17,8 @@ pub fn connect_tcp(address: SocketAddr) -> Result<OwnedFd> {
     let family = family(address.ip());
     let socket = rustix::net::socket_with(family, SocketType::STREAM, FLAGS, Some(ipproto::TCP))?;
     let _ = sockopt::set_tcp_nodelay(&socket, true);
+    // The guest's own probes end at the helper.
+    let _ = sockopt::set_socket_keepalive(&socket, true);
     match rustix::net::connect(&socket, &address) {
         Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),
         Err(error) => Err(error),
@@ -50,14 +52,13 @@ fn connect_datagrams(address: SocketAddr, protocol: Protocol) -> Result<OwnedFd>
     Ok(socket)
 }
 
-/// Takes a connection; none if nobody waits.
+/// Takes a connection; none if nobody waits. Its options are the listener's.
 ///
 /// # Errors
 /// That of accept4(2), those that are about one connection alone excepted.
 pub fn accept(listener: impl AsFd) -> Result<Option<(OwnedFd, SocketAddr)>> {
     match rustix::net::acceptfrom_with(listener, FLAGS) {
         Ok((socket, peer)) => {
-            let _ = sockopt::set_tcp_nodelay(&socket, true);
             let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
             Ok(peer.map(|peer| (socket, peer)))
         }

@@ -155,6 +155,9 @@ impl Helper {
     /// Runs until the guest or the parent is gone.
     pub fn run(mut self) {
         while self.turn().is_ok() {}
+        if self.side.config.keep_stderr {
+            eprintln!("user network: {:?}", self.side.counters);
+        }
     }
 
     fn turn(&mut self) -> Result<(), Ended> {
@@ -183,7 +186,7 @@ impl Helper {
                         .writable(self.side.now, self.interface, &mut self.side);
                 }
                 if ready.readable {
-                    self.take_frames()?;
+                    self.take_frames(ready.ended)?;
                 }
             }
             Source::Published(index) => self.published_ready(index),
@@ -194,7 +197,8 @@ impl Helper {
         Ok(())
     }
 
-    fn take_frames(&mut self) -> Result<(), Ended> {
+    /// An empty message is the channel's end if its other end is gone, and nonsense if it is not.
+    fn take_frames(&mut self, is_gone: bool) -> Result<(), Ended> {
         for _ in 0..RECEIVES_A_TURN {
             let batch = match self.receiver.receive(&self.channel) {
                 Ok(batch) => batch,
@@ -208,7 +212,7 @@ impl Helper {
                     .receive(self.side.now, self.interface, message, &mut self.side);
             }
             let (is_end, is_full) = (batch.is_end(), batch.is_full());
-            if is_end {
+            if is_end && is_gone {
                 return Err(Ended);
             }
             if is_solicited {

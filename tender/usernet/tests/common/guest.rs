@@ -301,6 +301,15 @@ impl Guest {
         }
     }
 
+    /// Throws away what is there, and says how much it was.
+    pub fn discard(&mut self, connection: ConnectionId) -> usize {
+        let now = self.now();
+        let (tcp, output) = self.stack.tcp(now);
+        let taken = tcp.receive_bytes(connection, &mut |run| run.len());
+        tcp.flush(now, connection, output, &mut self.notes);
+        taken.unwrap_or(0)
+    }
+
     pub fn receive(&mut self, connection: ConnectionId, len: usize) -> Vec<u8> {
         let mut bytes = Vec::new();
         self.until("bytes", |guest| {
@@ -369,6 +378,14 @@ impl Guest {
         };
         let now = self.now();
         self.stack.send_udp(now, &datagram).expect("a route");
+    }
+
+    /// A message as it is, waiting for room.
+    pub fn send_raw(&mut self, message: &[u8]) {
+        self.until("room", |guest| {
+            let sent = rustix::net::send(&guest.channel, message, SendFlags::NOSIGNAL);
+            (sent != Err(Errno::AGAIN)).then_some(())
+        });
     }
 
     pub fn receive_udp(&mut self) -> (Flow, Vec<u8>) {
