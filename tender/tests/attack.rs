@@ -35,7 +35,8 @@ type Try = Vec<String>;
 fn no_door_opens_in_strict_mode() {
     in_a_pid_namespace("no_door_opens_in_strict_mode", || {
         let attacker = Attacker::build();
-        let tries = attempt_all(&attacker.path(Mode::Strict), &[Outcome::Killed]);
+        let image = attacker.path(Mode::Strict);
+        let tries = attempt_all(&[], &image, &[Outcome::Killed], &all_tries());
         println!("strict: {tries} tries, all killed");
         assert!(tries > 4000, "{tries}");
     });
@@ -46,7 +47,7 @@ fn no_door_opens_in_compat_mode() {
     in_a_pid_namespace("no_door_opens_in_compat_mode", || {
         let attacker = Attacker::build();
         let good = [Outcome::Killed, Outcome::Trapped];
-        let tries = attempt_all(&attacker.path(Mode::Compat), &good);
+        let tries = attempt_all(&[], &attacker.path(Mode::Compat), &good, &all_tries());
         println!("compat: {tries} tries, all trapped or killed");
         assert!(tries > 4000, "{tries}");
     });
@@ -57,10 +58,46 @@ fn in_compat_mode_strays_trap_and_are_not_killed() {
     let attacker = Attacker::build();
     for place in ["stray", "hidden", "stray80"] {
         for number in [0, 1, 39, 231] {
-            let outcome = attempt(&attacker.path(Mode::Compat), &words(place, number, &[]));
+            let image = attacker.path(Mode::Compat);
+            let outcome = attempt(&[], &image, &words(place, number, &[]));
             assert_eq!(outcome, Outcome::Trapped, "{place} {number}");
         }
     }
+}
+
+/// A network's handle can be read, written and waited for; nothing that makes a socket of it opens.
+#[test]
+fn a_network_opens_no_other_door() {
+    in_a_pid_namespace("a_network_opens_no_other_door", || {
+        let attacker = Attacker::build();
+        let options = ["--net", "user"];
+        let mut tries = wrong_arguments(&WITH_NETWORK);
+        // ioctl, socket, connect, sendto, recvfrom, sendmsg, recvmsg, shutdown, bind, setsockopt, getsockopt, dup,
+        // sendmmsg, recvmmsg, splice, writev, readv.
+        for number in [
+            16, 41, 42, 44, 45, 46, 47, 48, 49, 54, 55, 32, 307, 299, 275, 20, 19,
+        ] {
+            tries.push(words("window", number, &["3", "buffer", "8", "null"]));
+        }
+        for mode in [Mode::Strict, Mode::Compat] {
+            let good: &[Outcome] = match mode {
+                Mode::Strict => &[Outcome::Killed],
+                Mode::Compat => &[Outcome::Killed, Outcome::Trapped],
+            };
+            let image = attacker.path(mode);
+            let count = attempt_all(&options, &image, good, &tries);
+            assert!(count > 100, "{count}");
+            let frame = words("window", 1, &["3", "buffer", "64"]);
+            assert_eq!(attempt(&options, &image, &frame), Outcome::Returned(64));
+            let nothing = words("window", 0, &["3", "buffer", "64"]);
+            let outcome = attempt(&options, &image, &nothing);
+            // The router may have announced itself already.
+            assert!(
+                matches!(outcome, Outcome::Returned(-11 | 1..)),
+                "{outcome:?}"
+            );
+        }
+    });
 }
 
 /// The attacker's own doors work: without this, a program that never gets to try would pass.
@@ -75,7 +112,8 @@ fn the_seven_are_served_from_the_window() {
             (228, &["1", "buffer"][..], 0),
             (271, &["buffer", "0", "buffer", "null"][..], 0),
         ] {
-            let outcome = attempt(&attacker.path(mode), &words("window", number, arguments));
+            let words = words("window", number, arguments);
+            let outcome = attempt(&[], &attacker.path(mode), &words);
             assert_eq!(
                 outcome,
                 Outcome::Returned(result),
@@ -127,9 +165,9 @@ enum Outcome {
     Other(String),
 }
 
-fn attempt(image: &Path, words: &Try) -> Outcome {
+fn attempt(options: &[&str], image: &Path, words: &Try) -> Outcome {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let output = attacker::run(&[], image, &words);
+    let output = attacker::run(options, image, &words);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     if output.status.signal() == Some(libc::SIGSYS) {
         return Outcome::Killed;
@@ -147,10 +185,9 @@ fn attempt(image: &Path, words: &Try) -> Outcome {
 }
 
 /// Makes all tries; each must end in one of the `good` ways. Answers with their number.
-fn attempt_all(image: &Path, good: &[Outcome]) -> usize {
-    let tries = all_tries();
-    for words in &tries {
-        let outcome = attempt(image, words);
+fn attempt_all(options: &[&str], image: &Path, good: &[Outcome], tries: &[Try]) -> usize {
+    for words in tries {
+        let outcome = attempt(options, image, words);
         let is_exempt = |(number, refusal): &(u64, Outcome)| {
             words[1] == number.to_string() && outcome == *refusal
         };
@@ -184,7 +221,7 @@ fn all_tries() -> Vec<Try> {
             tries.push(words(place, number | X32, &[]));
         }
     }
-    tries.extend(wrong_arguments());
+    tries.extend(wrong_arguments(&BARE));
     // Numbers out of every table, negative ones, and open(2) with bits that the kernel leaves out.
     for number in [
         601,
@@ -200,16 +237,45 @@ fn all_tries() -> Vec<Try> {
     tries
 }
 
-/// The seven on handles without the right, and with arguments that no rule admits. The run has
-/// console handles 0 to 2, pagemap 3, statm 4, cpuinfo 5.
-fn wrong_arguments() -> Vec<Try> {
+/// The handles of a run.
+struct Run {
+    readable: &'static [i64],
+    writable: &'static [i64],
+    preadable: &'static [i64],
+    /// More than there are to be waited for.
+    too_many: u32,
+}
+
+/// Console handles 0 to 2, pagemap 3, statm 4, cpuinfo 5.
+const BARE: Run = Run {
+    readable: &[0],
+    writable: &[1, 2],
+    preadable: &[3, 4, 5],
+    too_many: 4,
+};
+
+/// A network at 3, what was there behind it.
+const WITH_NETWORK: Run = Run {
+    readable: &[0, 3],
+    writable: &[1, 2, 3],
+    preadable: &[4, 5, 6],
+    too_many: 5,
+};
+
+/// The seven on handles without the right, and with arguments that no rule admits.
+fn wrong_arguments(run: &Run) -> Vec<Try> {
     let mut tries = Vec::new();
     let every_fd = |rightful: &[i64]| {
         let fds = (-2..20).chain([1000, i64::from(i32::MAX), i64::from(i32::MIN)]);
         let rightful = rightful.to_vec();
         fds.filter(move |fd| !rightful.contains(fd))
     };
-    for (number, rightful) in [(0, &[0][..]), (1, &[1, 2]), (17, &[3, 4, 5]), (18, &[])] {
+    for (number, rightful) in [
+        (0, run.readable),
+        (1, run.writable),
+        (17, run.preadable),
+        (18, &[]),
+    ] {
         for fd in every_fd(rightful) {
             tries.push(words(
                 "window",
@@ -221,8 +287,9 @@ fn wrong_arguments() -> Vec<Try> {
     for clock in (-16..0).chain(8..11).chain(12..32) {
         tries.push(words("window", 228, &[&clock.to_string(), "buffer"]));
     }
-    for nfds in ["4", "5", "1024", "2147483648", "4294967295"] {
-        tries.push(words("window", 271, &["buffer", nfds, "buffer", "null"]));
+    for nfds in [run.too_many, run.too_many + 1, 1024, 1 << 31, u32::MAX] {
+        let nfds = nfds.to_string();
+        tries.push(words("window", 271, &["buffer", &nfds, "buffer", "null"]));
     }
     tries.push(words(
         "window",
