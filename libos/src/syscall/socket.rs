@@ -2,6 +2,8 @@
 
 use alloc::sync::Arc;
 
+use linux_raw_sys::net::{SO_PEERGROUPS, SOL_SOCKET};
+
 use crate::errno::{Errno, Result, SysResult};
 use crate::fs::file::{Io, OpenFile, OpenFlags};
 use crate::net;
@@ -172,6 +174,10 @@ pub fn getsockopt(
     let socket = SocketFd::get(fd)?;
     let room = usize::try_from(len.read()?).map_err(|_| Errno::EINVAL)?;
     let found = socket.socket()?.option(level, name)?;
+    if (level, name) == (SOL_SOCKET, SO_PEERGROUPS) && room < found.bytes().len() {
+        len.write(i32::try_from(found.bytes().len()).map_err(|_| Errno::EINVAL)?)?;
+        return Err(Errno::ERANGE);
+    }
     let bytes = &found.bytes()[..room.min(found.bytes().len())];
     value.write_slice(bytes)?;
     len.write(i32::try_from(bytes.len()).map_err(|_| Errno::EINVAL)?)?;

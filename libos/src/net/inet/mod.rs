@@ -45,6 +45,11 @@ pub fn init(info: &'static BootInfo) {
 /// # Errors
 /// ESOCKTNOSUPPORT, EPROTONOSUPPORT; EPERM for a raw socket without CAP_NET_RAW.
 pub fn create(family: Family, socket_type: u32, protocol: u32) -> Result<Arc<dyn Socket>> {
+    /// `IPPROTO_MAX`.
+    const PROTOCOLS: u32 = 263;
+    if protocol >= PROTOCOLS {
+        return Err(Errno::EINVAL);
+    }
     if datagram::is_datagram(socket_type) {
         return Ok(datagram::create(family, socket_type, protocol)?);
     }

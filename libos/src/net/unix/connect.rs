@@ -6,7 +6,8 @@ use alloc::sync::{Arc, Weak};
 use core::any::Any;
 
 use linux_raw_sys::net::{
-    AF_UNSPEC, SO_ACCEPTCONN, SO_DOMAIN, SO_ERROR, SO_PEERCRED, SO_PROTOCOL, SO_TYPE, SOL_SOCKET,
+    AF_UNSPEC, SO_ACCEPTCONN, SO_DOMAIN, SO_ERROR, SO_PEERCRED, SO_PEERGROUPS, SO_PROTOCOL,
+    SO_TYPE, SOL_SOCKET,
 };
 
 use crate::errno::{Errno, Result};
@@ -118,6 +119,7 @@ impl Socket for UnixSocket {
             return self.connect_datagrams(address);
         }
         let name = name::parse(address)?;
+        self.autobind_for_credentials()?;
         loop {
             let listener = name::find(&name)?;
             if listener.style != self.style {
@@ -212,6 +214,16 @@ impl Socket for UnixSocket {
                     gid.cast_signed(),
                 ]))
             }
+            SO_PEERGROUPS => {
+                let known = self.state.lock().peer_credentials.is_some();
+                if !known {
+                    return Err(Errno::ENODATA);
+                }
+                // The peer is this process, in whatever role.
+                let groups = super::own_groups();
+                let bytes = groups.iter().flat_map(|group| group.to_ne_bytes());
+                Ok(OptionValue::of_bytes(bytes.collect()))
+            }
             _ => self.options.get(name),
         }
     }
@@ -256,6 +268,17 @@ impl Socket for UnixSocket {
 }
 
 impl UnixSocket {
+    /// A socket that is told credentials gets a name when it first speaks, so that it can be
+    /// answered (net/unix/af_unix.c, `unix_autobind`).
+    pub(super) fn autobind_for_credentials(&self) -> Result<()> {
+        if !self.options.passes_credentials() || self.state.lock().name.is_some() {
+            return Ok(());
+        }
+        let name = name::claim_any(&self.me)?;
+        self.state.lock().name = Some(Arc::new(name));
+        Ok(())
+    }
+
     fn check_connectable(&self) -> Result<()> {
         match self.state.lock().role {
             Role::Idle => Ok(()),
@@ -316,7 +339,9 @@ impl UnixSocket {
             (state.role, state.peer_name) = (Role::Idle, None);
             return Ok(());
         }
-        let peer = name::find(&name::parse(address)?)?;
+        let name = name::parse(address)?;
+        self.autobind_for_credentials()?;
+        let peer = name::find(&name)?;
         if peer.style != self.style {
             return Err(Errno::EPROTOTYPE);
         }

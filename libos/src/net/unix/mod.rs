@@ -279,6 +279,14 @@ fn own_credentials() -> Credentials {
     })
 }
 
+/// The groups that the running process is in besides its own.
+fn own_groups() -> Vec<u32> {
+    crate::task::with_current(|thread| {
+        let process = thread.process();
+        process.identity.with(|own| own.groups.to_vec())
+    })
+}
+
 /// Whether the running process may send `claimed` as its credentials (net/core/scm.c,
 /// `scm_check_creds`).
 pub fn may_claim(claimed: Credentials) -> bool {

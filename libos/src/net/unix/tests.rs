@@ -304,3 +304,38 @@ fn an_unconnected_stream_is_hung_up_but_writable() {
         PollEvents::OUT | PollEvents::WRNORM | PollEvents::WRBAND
     );
 }
+
+#[test]
+fn a_socket_that_is_told_credentials_gets_a_name_when_it_speaks() {
+    let (level, name) = (
+        linux_raw_sys::net::SOL_SOCKET,
+        linux_raw_sys::net::SO_PASSCRED,
+    );
+    let server = UnixSocket::new(Style::Datagram);
+    server
+        .bind(&abstract_name("credentials-server"))
+        .expect("free");
+    let client = UnixSocket::new(Style::Datagram);
+    let to = abstract_name("credentials-server");
+    client.connect(&to, Patience::None).expect("there");
+    let own = client.local_address().expect("always");
+    assert!(own.rest().is_empty(), "no name without a reason");
+    client
+        .set_option(level, name, &1_i32.to_ne_bytes())
+        .expect("known");
+    send(&client, b"x").expect("room");
+    let own = client.local_address().expect("always");
+    assert_eq!(own.rest().len(), 6, "a NUL and five digits");
+    let (_, received) = receive_with(&server, 9, NONE).expect("sent");
+    assert_eq!(received.from, Some(own));
+}
+
+#[test]
+fn the_peers_groups_are_told_of_a_connection() {
+    let level = linux_raw_sys::net::SOL_SOCKET;
+    let name = linux_raw_sys::net::SO_PEERGROUPS;
+    let lonely = UnixSocket::new(Style::Stream);
+    assert_eq!(lonely.option(level, name), Err(Errno::ENODATA));
+    let [a, _b] = UnixSocket::pair(Style::Stream);
+    assert!(a.option(level, name).is_ok());
+}

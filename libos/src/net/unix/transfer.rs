@@ -121,6 +121,9 @@ impl UnixSocket {
     }
 
     fn send_packet(&self, message: Outgoing<'_, '_>) -> Result<usize> {
+        if self.style == Style::Datagram {
+            self.autobind_for_credentials()?;
+        }
         let receiver = self.receiver(&message)?;
         let len = message.source.left();
         let limit = self.options.send_buffer();
