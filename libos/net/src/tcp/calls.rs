@@ -90,8 +90,9 @@ impl Tcp {
             return Err(Refusal::Ended);
         }
         let sent = engine.send(fill);
-        found.is_full = engine.send_queue() == engine.send_capacity();
-        let is_full = found.is_full;
+        // Whoever finds less than a third free (`readiness`) waits for more, also one who was refused nothing.
+        found.is_full = !has_room(engine.as_ref());
+        let is_full = engine.send_queue() == engine.send_capacity();
         if sent == 0 {
             return if is_full {
                 Err(Refusal::WouldBlock)
@@ -290,7 +291,11 @@ impl Tcp {
 
     /// What it is about.
     pub fn info(&self, connection: ConnectionId) -> Option<TcpInfo> {
-        self.find(connection).map(info)
+        let found = self.find(connection)?;
+        Some(TcpInfo {
+            is_writable: self.readiness(connection).contains(TcpEvents::WRITABLE),
+            ..info(found)
+        })
     }
 
     /// Every connection, TIME-WAIT included, for `/proc/net/tcp`.
@@ -410,6 +415,7 @@ fn empty_info(flow: Flow) -> TcpInfo {
         rto_us: 0,
         send_mss: 0,
         receive_window: 0,
+        is_writable: false,
     }
 }
 

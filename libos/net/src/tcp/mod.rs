@@ -162,6 +162,8 @@ pub struct TcpInfo {
     pub rto_us: u32,
     pub send_mss: u32,
     pub receive_window: u32,
+    /// Whether [`Tcp::readiness`] says that there is room to send.
+    pub is_writable: bool,
 }
 
 /// What was counted, for `/proc/net/snmp` and `/proc/net/netstat`.

@@ -50,9 +50,9 @@ impl Remote {
         self.is_writable
     }
 
-    fn update(&mut self, info: &TcpInfo, send_buffer: usize) {
+    fn update(&mut self, info: &TcpInfo) {
         self.readable = info.receive_queue;
-        self.is_writable = info.send_queue <= super::enough(send_buffer);
+        self.is_writable = info.is_writable;
     }
 }
 
@@ -469,9 +469,8 @@ impl TcpSocket {
 
     fn remember(&self, info: Option<TcpInfo>) {
         let Some(info) = info else { return };
-        let send_buffer = super::send_room(&self.options);
         if let Link::Remote(remote) = &mut self.state.lock().link {
-            remote.update(&info, send_buffer);
+            remote.update(&info);
         }
     }
 
