@@ -5,7 +5,7 @@
 //! - [`ipv4`], [`ipv6`], [`header`]: the headers; [`reassembly`], [`fragment`]: packets in pieces.
 //! - [`icmp`]: echoes and errors; [`ndp`]: neighbour discovery's messages.
 //! - [`addresses`], [`route`], [`path`]: what decides on source, way and length.
-//! - [`dhcp`], [`slaac`], [`learning`]: configuration from outside; [`multicast`]: groups.
+//! - [`dhcp`], [`slaac`], [`routers`], [`learning`]: configuration from outside; [`multicast`]: groups.
 //!
 //! The host model is the weak one, as Linux's: a packet to any address of ours is ours on every
 //! interface, and ARP requests for it are answered there; IPv6 neighbours hear only of the interface's
@@ -29,6 +29,7 @@ pub(crate) mod ndp;
 pub(crate) mod path;
 pub(crate) mod reassembly;
 pub(crate) mod route;
+pub(crate) mod routers;
 pub(crate) mod send;
 pub(crate) mod slaac;
 pub(crate) mod tending;
@@ -155,7 +156,7 @@ impl Internet {
             prefix: 64,
         };
         Address {
-            tentative: Some(self.now + learning::PROBATION),
+            tentative: Some(self.now + routers::PROBATION),
             ..Address::permanent(network, addresses::Origin::LinkLocal)
         }
     }

@@ -43,8 +43,8 @@ impl PathMtus {
         }
     }
 
-    /// A router says that packets to `destination` may be `mtu` bytes long; returns what is believed of it.
-    /// Old routers say zero: what we send is then taken to be just too long (RFC 1191, section 5).
+    /// A router says that packets to `destination` may be `mtu` bytes long; returns what is believed of it:
+    /// not less than the least, which also those get who say zero (routers before RFC 1191).
     pub(crate) fn learn(&mut self, now: Instant, destination: IpAddr, mtu: u16) -> u16 {
         let least = match destination {
             IpAddr::V4(_) => LEAST_IPV4,

@@ -40,10 +40,11 @@ pub(crate) struct RouteTable {
 }
 
 impl RouteTable {
-    /// Adds a route, or renews one that is there.
+    /// Adds a route, or renews one that is there from the same origin.
     pub(crate) fn add(&mut self, entry: Entry) {
         let same = self.entries.iter_mut().find(|other| {
             other.interface == entry.interface
+                && other.origin == entry.origin
                 && other.route.gateway == entry.route.gateway
                 && is_same(other.route.destination, entry.route.destination)
         });

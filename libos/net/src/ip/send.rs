@@ -51,7 +51,7 @@ pub(crate) struct Outgoing<'a> {
 impl Internet {
     /// The way to `destination`, by `forced` if it is given.
     pub(crate) fn hop(&self, destination: IpAddr, forced: Option<InterfaceId>) -> Option<Hop> {
-        if destination.is_unspecified() {
+        if destination.is_unspecified() || destination.is_loopback() {
             return None;
         }
         let admits = |id: InterfaceId| {
