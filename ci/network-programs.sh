@@ -14,19 +14,13 @@ is_network_example() {
 
 # The port that a server example listens on by itself.
 default_port_of() {
-    sed -n 's/^listening on .*:\([0-9]*\)$/\1/p' "examples/$1/expected.txt"
+    sed -n 's/^listening on .*:\([0-9]*\)$/\1/p' "examples/$1/expected.txt" 2>/dev/null || true
 }
 
 # The commands that a client needs and that are missing here.
 missing_for_client() {
     local command
     for command in $(cat "examples/$1/client-needs.txt" 2>/dev/null); do has "$command" || echo "$command"; done
-}
-
-# Whether the tender can join an image to a network in this way: user, tap, packet.
-tender_has_net() {
-    "$TENDER" run --help 2>&1 | grep -q -- '--net' || return 1
-    ! "$TENDER" run --help 2>&1 | grep -q "$1 is not implemented"
 }
 
 # start_server LOG COMMAND...: sets SERVER_PID and, once the server listens, SERVER_PORT; fails after ten seconds.

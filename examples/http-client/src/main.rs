@@ -1,10 +1,10 @@
 //! Fetches URLs over HTTP and HTTPS: names through the DNS of /etc/resolv.conf, TLS by rustls.
 //!
 //! `--ca FILE` trusts the certificate authorities in a PEM file instead of the web's; `--ca /dev/stdin`
-//! spares the file. With http-server on port 8080 of the host, which the image reaches as its gateway:
+//! spares the file. With http-server on port 8080 of the host's loopback, which `host-loopback` puts behind the gateway:
 //!
 //! ```text
-//! $ cargo libos run -p http-client --net user -- http://10.0.2.2:8080/ http://10.0.2.2:8080/missing
+//! $ cargo libos run -p http-client --net user,host-loopback -- http://10.0.2.2:8080/{,missing}
 //! 200 text/plain; charset=utf-8, 31 bytes: Hello from inside the process!
 //! 404 -, 0 bytes:
 //! ```
