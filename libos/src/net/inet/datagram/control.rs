@@ -8,7 +8,7 @@ use linux_raw_sys::net::SOL_SOCKET;
 
 use super::errors::QueuedError;
 use super::queue::Parcel;
-use super::settings::{SOL_UDP, UDP_GRO, UDP_SEGMENT};
+use super::settings::{IPV6_2292HOPLIMIT, IPV6_2292PKTINFO, SOL_UDP, UDP_GRO, UDP_SEGMENT};
 use crate::errno::{Errno, Result};
 use crate::net::inet::address::{Family, encode};
 use crate::net::inet::options::{SOL_IP, SOL_IPV6, Truths, Values};
@@ -158,6 +158,10 @@ pub struct Interest {
     pub dropped: Option<u32>,
     /// Whether trains are told of (UDP_GRO).
     pub trains: bool,
+    /// IPV6_2292HOPLIMIT.
+    pub old_hop_limit: bool,
+    /// IPV6_2292PKTINFO.
+    pub old_packet_info: bool,
 }
 
 /// What is told of `parcel`. `own` is the address of the interface that it came by, for datagrams to a
@@ -181,17 +185,24 @@ pub fn tell(
     }
     let truths = interest.values.truths;
     let is_v6 = interest.family == Family::V6;
-    if is_v6 && truths.contains(Truths::PKTINFO6) {
+    let info = truths.contains(Truths::PKTINFO6).then_some(IPV6_PKTINFO);
+    let old_info = interest.old_packet_info.then_some(IPV6_2292PKTINFO);
+    for kind in [info, old_info].into_iter().flatten().filter(|_| is_v6) {
         let to = match parcel.to.ip() {
             IpAddr::V4(address) => address.to_ipv6_mapped(),
             IpAddr::V6(address) => address,
         };
         let data = [&to.octets()[..], &parcel.interface.to_ne_bytes()].concat();
-        found.put(SOL_IPV6, IPV6_PKTINFO, data);
+        found.put(SOL_IPV6, kind, data);
     }
     match parcel.to.ip() {
         IpAddr::V4(to) => found.v4(truths, parcel, to, own),
-        IpAddr::V6(_) if is_v6 => found.v6(truths, parcel),
+        IpAddr::V6(_) if is_v6 => {
+            found.v6(truths, parcel);
+            if interest.old_hop_limit {
+                found.word(SOL_IPV6, IPV6_2292HOPLIMIT, parcel.hop_limit.into());
+            }
+        }
         IpAddr::V6(_) => {}
     }
     found.0

@@ -4,9 +4,12 @@
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
+use super::errors::Meaning;
 use super::queue::Parcel;
 use super::send::ends;
 use super::{DatagramSocket, Transport};
+use libos_net::owner::DatagramError;
+
 use crate::errno::{Errno, Result};
 use crate::net::inet::interfaces;
 
@@ -92,6 +95,47 @@ pub fn ip_header(parcel: &Parcel) -> [u8; IP_HEADER] {
     let sum = fold(add(0, &header));
     header[10..12].copy_from_slice(&sum.to_be_bytes());
     header
+}
+
+/// The message of an ICMP error, as raw sockets see it (traceroute(8)): its header, and the headers of
+/// the datagram that it is about, as far as they are known.
+pub fn error_message(error: &DatagramError, what: Meaning) -> Parcel {
+    const UDP: u8 = 17;
+    let (local, remote) = (error.flow.local, error.flow.remote);
+    let [kind, code] = what.icmp;
+    let mtu = u16::try_from(what.info).unwrap_or(u16::MAX).to_be_bytes();
+    let mut message = alloc::vec![kind, code, 0, 0, 0, 0, mtu[0], mtu[1]];
+    message.extend(quoted_ip_header(error));
+    message.extend_from_slice(&local.port().to_be_bytes());
+    message.extend_from_slice(&remote.port().to_be_bytes());
+    // The length of an empty UDP datagram; its checksum is not known.
+    let len = if error.protocol == UDP { HEADER } else { 0 };
+    message.extend_from_slice(&[0, u8::try_from(len).unwrap_or(0), 0, 0]);
+    fill_checksum(&mut message, error.by, local.ip());
+    Parcel {
+        from: SocketAddr::new(error.by, 0),
+        to: SocketAddr::new(local.ip(), 0),
+        interface: 0,
+        hop_limit: crate::net::inet::options::DEFAULT_TTL,
+        traffic_class: 0,
+        payload: message,
+        segment: 0,
+        arrived_ns: 0,
+    }
+}
+
+fn quoted_ip_header(error: &DatagramError) -> Vec<u8> {
+    match (error.flow.local.ip(), error.flow.remote.ip()) {
+        (IpAddr::V6(from), IpAddr::V6(to)) => {
+            let head = [0x60, 0, 0, 0, 0, 8, error.protocol, 1];
+            [&head[..], &from.octets(), &to.octets()].concat()
+        }
+        (IpAddr::V4(from), IpAddr::V4(to)) => {
+            let head = [0x45, 0, 0, 28, 0, 0, 0, 0, 1, error.protocol, 0, 0];
+            [&head[..], &from.octets(), &to.octets()].concat()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// A message to this system: raw sockets see it, and an echo request is answered.
@@ -193,6 +237,28 @@ mod tests {
         let mut message = *b"\x80\x00\0\0\0\0\0\x01";
         prepare_echo(&mut message, from, to).expect("a request");
         assert_eq!(checksum(&message, from.ip(), to.ip()), 0);
+    }
+
+    #[test]
+    fn an_error_quotes_its_datagram() {
+        use libos_net::address::Flow;
+        use libos_net::owner::Unreachable;
+        let error = DatagramError {
+            protocol: 17,
+            flow: Flow {
+                local: SocketAddr::from(([10, 0, 0, 2], 0x1234)),
+                remote: SocketAddr::from(([10, 0, 0, 1], 33_434)),
+            },
+            by: "10.0.0.1".parse().expect("an address"),
+            what: Unreachable::Port,
+        };
+        let what = super::super::errors::meaning(error.what, true);
+        let parcel = error_message(&error, what);
+        let message = &parcel.payload;
+        assert_eq!((message[0], message[1], message.len()), (3, 3, 36));
+        assert_eq!(message[17], 17, "the protocol of the quoted header");
+        assert_eq!(message[28..32], [0x12, 0x34, 0x82, 0x9a]);
+        assert_eq!(checksum(message, parcel.from.ip(), parcel.to.ip()), 0);
     }
 
     #[test]

@@ -126,10 +126,13 @@ pub fn datagram_error(error: &DatagramError) {
         let table = transport.table().lock();
         table.find(local.port(), &ends, || 0)
     };
+    let what = meaning(error.what, remote.is_ipv4());
+    let takers = icmp::give_to_raw(&icmp::error_message(error, what));
+    let notes = takers.into_iter().map(|socket| (socket, Note::Arrival));
+    NOTES.lock().extend(notes);
     let Some(socket) = found else {
         return;
     };
-    let what = meaning(error.what, remote.is_ipv4());
     let queued = QueuedError {
         error: what.error,
         origin: origin(remote.ip()),

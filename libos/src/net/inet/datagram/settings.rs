@@ -44,6 +44,8 @@ const IP_MULTICAST_TTL: u32 = 33;
 const IP_MULTICAST_LOOP: u32 = 34;
 const IP_MULTICAST_ALL: u32 = 49;
 const IPV6_CHECKSUM: u32 = 7;
+pub(super) const IPV6_2292PKTINFO: u32 = 2;
+pub(super) const IPV6_2292HOPLIMIT: u32 = 8;
 const IPV6_MULTICAST_IF: u32 = 17;
 const IPV6_MULTICAST_HOPS: u32 = 18;
 const IPV6_MULTICAST_LOOP: u32 = 19;
@@ -61,6 +63,10 @@ pub struct Own {
     pub stamp: Option<Stamp>,
     /// SO_RXQ_OVFL.
     pub tells_drops: bool,
+    /// IPV6_2292HOPLIMIT and IPV6_2292PKTINFO: as the later options, with message types of their own.
+    pub old_hop_limit: bool,
+    /// See [`Self::old_hop_limit`].
+    pub old_packet_info: bool,
     /// ICMP types that a raw socket does not want, a bit each.
     pub unwanted: [u32; 8],
 }
@@ -79,6 +85,8 @@ impl Own {
         let any = values.truths.intersects(told)
             || self.stamp.is_some()
             || self.tells_drops
+            || self.old_hop_limit
+            || self.old_packet_info
             || self.joins_trains;
         any.then_some(Interest {
             family: socket.family,
@@ -86,6 +94,8 @@ impl Own {
             stamp: self.stamp,
             dropped: self.tells_drops.then_some(dropped),
             trains: self.joins_trains,
+            old_hop_limit: self.old_hop_limit,
+            old_packet_info: self.old_packet_info,
         })
     }
 
@@ -143,6 +153,8 @@ impl DatagramSocket {
             }
             (SOL_IP, IP_MTU) | (SOL_IPV6, IPV6_MTU) => int(self.partners_mtu()?),
             (SOL_IPV6, _) if self.family == Family::V4 => Err(Errno::ENOPROTOOPT),
+            (SOL_IPV6, IPV6_2292HOPLIMIT) => int(self.state.lock().own.old_hop_limit.into()),
+            (SOL_IPV6, IPV6_2292PKTINFO) => int(self.state.lock().own.old_packet_info.into()),
             (SOL_IP | SOL_IPV6, _) => match self.get_multicast(level, name) {
                 Some(value) => Ok(value),
                 None => self.inet.get(self.context(), level, name),
@@ -163,8 +175,18 @@ impl DatagramSocket {
                 Ok(())
             }
             // The stack computes the checksums of ICMPv6 whatever is said here.
-            SOL_IPV6 if name == IPV6_CHECKSUM && self.transport == Transport::Raw => Ok(()),
+            SOL_IPV6 | SOL_RAW if name == IPV6_CHECKSUM && self.transport == Transport::Raw => {
+                Ok(())
+            }
             SOL_IPV6 if self.family == Family::V4 => Err(Errno::ENOPROTOOPT),
+            SOL_IPV6 if name == IPV6_2292HOPLIMIT => {
+                self.state.lock().own.old_hop_limit = word(value, 0)? != 0;
+                Ok(())
+            }
+            SOL_IPV6 if name == IPV6_2292PKTINFO => {
+                self.state.lock().own.old_packet_info = word(value, 0)? != 0;
+                Ok(())
+            }
             SOL_IP | SOL_IPV6 => {
                 if memberships::change(self, level, name, value)?
                     || self.change_multicast(level, name, value)?
