@@ -119,14 +119,17 @@ pub(crate) fn finish(
     segment
         .get_mut(at..at + 2)?
         .copy_from_slice(&pseudo.to_be_bytes());
-    let headers = shape.tcp_headers(packet).unwrap_or(shape.header_len);
+    let headers = match gso {
+        Gso::None => 0,
+        _ => ethernet::HEADER_LEN + shape.tcp_headers(packet)?,
+    };
     Some(VnetHeader {
         sum: Sum::Partial {
             start: u16::try_from(ethernet::HEADER_LEN + shape.header_len).ok()?,
             offset: u16::try_from(at).ok()?,
         },
         gso,
-        header_len: u16::try_from(ethernet::HEADER_LEN + headers).ok()?,
+        header_len: u16::try_from(headers).ok()?,
     })
 }
 

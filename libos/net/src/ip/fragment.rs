@@ -73,7 +73,7 @@ fn mend_ipv4(fragment: &mut [u8], place: u16, more: bool) {
     let Some(header) = fragment.get_mut(..IPV4_HEADER_LEN) else {
         return;
     };
-    let place = place / 8 | u16::from(more) << 13;
+    let place = (place / 8) | (u16::from(more) << 13);
     header[2..4].copy_from_slice(&total.to_be_bytes());
     header[6..8].copy_from_slice(&place.to_be_bytes());
     set_ipv4_checksum(header);
