@@ -42,9 +42,11 @@ int main(void) {
     CHECK_ERR(try_connect(third, &address), EALREADY);
     CHECK_ERR(send(third, "x", 1, MSG_NOSIGNAL), EAGAIN);
     CHECK_EQ(option_of(third, SOL_SOCKET, SO_ERROR), 0);
+    /* Given up before there is room for it: how soon it would get some is not said anywhere. */
+    close(third);
     close((int)NEED(accept(server, NULL, NULL)));
     close((int)NEED(accept(server, NULL, NULL)));
-    close(first), close(second), close(third);
+    close(first), close(second);
 
     /* A client that has gone before it was accepted is accepted, with what it sent. */
     int gone = connected_to(&address);

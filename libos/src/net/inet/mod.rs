@@ -30,6 +30,9 @@ use crate::net::socket::Socket;
 use address::Family;
 use tcp::TcpSocket;
 
+/// One more than the highest protocol (`IPPROTO_MAX`).
+const PROTOCOL_LIMIT: u32 = 263;
+
 /// SOCK_STREAM.
 const STREAM: u32 = 1;
 
@@ -45,9 +48,7 @@ pub fn init(info: &'static BootInfo) {
 /// # Errors
 /// ESOCKTNOSUPPORT, EPROTONOSUPPORT; EPERM for a raw socket without CAP_NET_RAW.
 pub fn create(family: Family, socket_type: u32, protocol: u32) -> Result<Arc<dyn Socket>> {
-    /// `IPPROTO_MAX`.
-    const PROTOCOLS: u32 = 263;
-    if protocol >= PROTOCOLS {
+    if protocol >= PROTOCOL_LIMIT {
         return Err(Errno::EINVAL);
     }
     if datagram::is_datagram(socket_type) {

@@ -125,6 +125,7 @@ impl Socket for UnixSocket {
             if listener.style != self.style {
                 return Err(Errno::EPROTOTYPE);
             }
+            listener.check_listens()?;
             self.check_connectable()?;
             let connected =
                 blocking::attempt(&listener.space, patience, || self.try_connect(&listener));
@@ -277,6 +278,13 @@ impl UnixSocket {
         let name = name::claim_any(&self.me)?;
         self.state.lock().name = Some(Arc::new(name));
         Ok(())
+    }
+
+    fn check_listens(&self) -> Result<()> {
+        match self.state.lock().role {
+            Role::Listening { .. } => Ok(()),
+            _ => Err(Errno::ECONNREFUSED),
+        }
     }
 
     fn check_connectable(&self) -> Result<()> {

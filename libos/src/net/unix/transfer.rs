@@ -210,7 +210,10 @@ impl UnixSocket {
         patience: Patience,
     ) -> Result<Received> {
         if flags.contains(MessageFlags::OOB) {
-            return Err(Errno::EOPNOTSUPP);
+            return Err(match self.style {
+                Style::Stream => Errno::EINVAL,
+                _ => Errno::EOPNOTSUPP,
+            });
         }
         self.check_receives()?;
         let take = if flags.contains(MessageFlags::PEEK) {

@@ -152,6 +152,7 @@ impl TcpSocket {
             state.local.set_ip(flow.local.ip());
             state.local.set_port(flow.local.port());
             state.peer = Some(destination);
+            state.flow = Some(flow);
             state.phase = Phase::Connecting;
             state.tcp = TcpState::SynSent;
             (state.shut, state.is_done, state.error) = (Halves::empty(), false, None);
@@ -315,10 +316,16 @@ impl TcpSocket {
         self.release_flow();
         {
             let mut state = self.state.lock();
+            // Who looks is told that the connection was reset, as by Linux.
+            let resets = is_connected || state.tcp == TcpState::SynSent;
+            state.error = resets.then_some(Errno::ECONNRESET);
             state.phase = Phase::Unconnected;
             state.tcp = TcpState::Closed;
             state.peer = None;
-            (state.shut, state.is_done, state.error) = (Halves::empty(), false, None);
+            (state.shut, state.is_done) = (Halves::empty(), false);
+            if let Some(key) = state.timer.take() {
+                timer::disarm(key);
+            }
             state.inbox.clear();
             if !state.bound.contains(Bound::ADDRESS) {
                 let port = state.local.port();
@@ -332,31 +339,32 @@ impl TcpSocket {
         self.pollers.notify(PollEvents::HUP | WRITABLE);
     }
 
-    /// A port that connect(2) chose is free when the connection is over.
+    /// A port that bind(2) did not choose is free when the connection is over, but for TIME-WAIT.
     pub(super) fn release_chosen_port(&self) {
         let mut state = self.state.lock();
+        if state.bound.contains(Bound::PORT) {
+            return;
+        }
         let port = state.local.port();
-        let chosen = state
-            .claim
-            .take_if(|claim| claim.sharing.contains(Sharing::CONNECTED));
-        if let Some(claim) = chosen {
-            if state.phase == Phase::Unconnected {
-                state.local.set_port(0);
-            }
-            drop(state);
-            ports::TCP.lock().release(port, &claim);
+        let waits = core::mem::take(&mut state.is_active_closer) && state.error.is_none();
+        let Some(claim) = state.claim.take() else {
+            return;
+        };
+        if state.phase == Phase::Unconnected {
+            state.local.set_port(0);
+        }
+        drop(state);
+        let mut ports = ports::TCP.lock();
+        if waits {
+            ports.linger(port, claim);
+        } else {
+            ports.release(port, &claim);
         }
     }
 
     /// The ends may be those of another connection now.
     pub(super) fn release_flow(&self) {
-        let flow = {
-            let state = self.state.lock();
-            state.peer.map(|peer| Flow {
-                local: address::without_scope(state.local),
-                remote: address::without_scope(peer),
-            })
-        };
+        let flow = self.state.lock().flow.take();
         if let Some(flow) = flow {
             table::release_flow(&flow);
         }

@@ -86,6 +86,15 @@ impl TcpSocket {
         if let Some(peer) = peer {
             peer.receive_end();
         }
+        self.release_if_over();
+    }
+
+    /// Both halves have ended: a port that bind(2) did not choose is free.
+    fn release_if_over(&self) {
+        if self.state.lock().tcp == TcpState::Closed {
+            self.release_flow();
+            self.release_chosen_port();
+        }
     }
 
     /// The other side, in this process, sends nothing more.
@@ -104,6 +113,7 @@ impl TcpSocket {
             }
         }
         self.announce_end();
+        self.release_if_over();
     }
 
     /// Wakes everybody: halves have ended.

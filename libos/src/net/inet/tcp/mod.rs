@@ -27,6 +27,7 @@ use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
 use core::net::SocketAddr;
 
+use libos_net::address::Flow;
 use libos_net::owner::Token;
 pub use libos_net::tcp::State as TcpState;
 
@@ -105,6 +106,8 @@ struct State {
     link: Link,
     local: SocketAddr,
     peer: Option<SocketAddr>,
+    /// The ends that no other connection may have meanwhile, if it began the connection.
+    flow: Option<Flow>,
     /// What it holds of its port.
     claim: Option<Claim>,
     /// Whether bind(2) chose the address and the port: they survive a connection.
@@ -285,6 +288,7 @@ impl State {
             link: Link::None,
             local,
             peer: None,
+            flow: None,
             claim: None,
             bound: Bound::empty(),
             listening: None,

@@ -171,6 +171,9 @@ impl Settings {
             return self.set_congestion(bytes);
         }
         let value = word(bytes, 0)?;
+        if name == TCP_FASTOPEN_CONNECT && !(0..=1).contains(&value) {
+            return Err(Errno::EINVAL);
+        }
         if let Some(truth) = truth(name) {
             self.truths.set(truth, value != 0);
             return Ok(());

@@ -35,6 +35,11 @@ const SIOCOUTQNSD: u32 = 0x894b;
 /// Size of segments between sockets of one process: what fits into loopback's MTU.
 const LOOPBACK_MSS: u32 = 65_483;
 
+/// What Linux tells of a connection over loopback: its least time of retransmission, in
+/// microseconds, and how long a segment takes.
+const LOOPBACK_RTO_US: u32 = 200_000;
+const LOOPBACK_RTT_US: u32 = 1;
+
 /// Size of `struct tcp_info` as of Linux 6.1, in bytes.
 const INFO_SIZE: usize = 240;
 
@@ -300,6 +305,9 @@ impl TcpSocket {
             put(68, info.rtt_us);
             put(100, info.retransmits);
             put(228, info.receive_window);
+        } else {
+            put(8, LOOPBACK_RTO_US);
+            put(68, LOOPBACK_RTT_US);
         }
         put(16, mss);
         put(20, mss);

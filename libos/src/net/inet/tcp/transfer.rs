@@ -59,12 +59,7 @@ impl TcpSocket {
                 Way::Local(peer) => {
                     blocking::attempt(&peer.space, patience, || self.try_send_local(peer, source))
                 }
-                Way::Lost => {
-                    // The other side's answer to data that nobody reads.
-                    total += source.left();
-                    self.reset();
-                    break;
-                }
+                Way::Lost => self.lose(source),
                 Way::Remote(id) => blocking::attempt(&self.space, patience, || {
                     remote::try_send(self, *id, source, more)
                 }),
@@ -107,12 +102,14 @@ impl TcpSocket {
         }
         let limit = peer.inbox_limit(&self.options);
         let mut state = peer.state.lock();
-        if state.is_closed {
+        let ended_both = state.tcp == TcpState::FinWait2 && state.shut.contains(Halves::RECEIVE);
+        if state.is_closed || ended_both {
             drop(state);
-            let lost = source.left();
-            source.truncate(0);
-            self.reset();
-            return Some(Ok(lost));
+            let lost = self.lose(source);
+            if ended_both && lost.is_ok() {
+                peer.reset();
+            }
+            return Some(lost);
         }
         let room = limit.saturating_sub(state.inbox.len());
         if room == 0 {
@@ -133,6 +130,17 @@ impl TcpSocket {
         Some(added)
     }
 
+    /// Sends what nobody will read: the other side answers with a reset.
+    #[cold]
+    fn lose(&self, source: &mut Source<'_>) -> Result<usize> {
+        let lost = source.left();
+        // A bad buffer is told first.
+        source.take(&mut [0; 1])?;
+        source.truncate(0);
+        self.reset();
+        Ok(lost)
+    }
+
     pub(super) fn receive_stream(
         &self,
         dest: &mut Dest<'_>,
@@ -142,11 +150,11 @@ impl TcpSocket {
         if flags.contains(MessageFlags::ERRQUEUE) {
             return Err(Errno::EAGAIN);
         }
-        if flags.contains(MessageFlags::OOB) {
-            return Err(Errno::EINVAL.because("urgent data are not kept apart"));
-        }
         if self.state.lock().listening.is_some() {
             return Err(Errno::ENOTCONN);
+        }
+        if flags.contains(MessageFlags::OOB) {
+            return Err(Errno::EINVAL.because("urgent data are not kept apart"));
         }
         let wanted = dest.room();
         let target = if flags.contains(MessageFlags::WAITALL) {
