@@ -372,9 +372,18 @@ impl TcpSocket {
 }
 
 impl Expire for TcpSocket {
-    /// Nobody has answered.
+    /// Nobody has answered, or no data have come.
     fn expire(self: Arc<Self>, _: Instant) {
-        self.fail(Errno::ETIMEDOUT);
+        let is_connecting = {
+            let mut state = self.state.lock();
+            state.timer = None;
+            state.tcp == TcpState::SynSent
+        };
+        if is_connecting {
+            self.fail(Errno::ETIMEDOUT);
+        } else {
+            self.undefer();
+        }
     }
 }
 

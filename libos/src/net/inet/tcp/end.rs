@@ -54,6 +54,7 @@ impl TcpSocket {
 
     /// Tells the other side that nothing more comes.
     fn send_end(&self) {
+        self.uncork();
         let peer = {
             let mut state = self.state.lock();
             match state.tcp {
@@ -111,6 +112,9 @@ impl TcpSocket {
                 }
                 _ => {}
             }
+        }
+        if self.state.lock().deferred_by.is_some() {
+            self.undefer();
         }
         self.announce_end();
         self.release_if_over();

@@ -19,6 +19,8 @@ use crate::fs::blocking::{self, Patience};
 use crate::net::inet::ports::{self, Claim, Sharing};
 use crate::net::socket::Halves;
 use crate::sync::SpinLock;
+use crate::time::Instant;
+use crate::time::timer;
 
 /// Most connections that wait in one listener (`net.core.somaxconn`).
 const MAX_BACKLOG: usize = 4096;
@@ -28,6 +30,8 @@ pub struct Listening {
     /// As asked for, at most [`MAX_BACKLOG`]. One more connection than this waits, as in Linux.
     backlog: usize,
     pending: VecDeque<Arc<TcpSocket>>,
+    /// Connections that are shown to accept(2) when data come (TCP_DEFER_ACCEPT), by their tokens.
+    deferred: BTreeMap<u64, Arc<TcpSocket>>,
     /// Sockets of this process whose requests found no room.
     requests: VecDeque<Weak<TcpSocket>>,
 }
@@ -50,7 +54,7 @@ impl Listening {
 
     /// Whether there is room for one more.
     pub(super) fn has_room(&self) -> bool {
-        self.pending.len() <= self.backlog
+        self.pending.len() + self.deferred.len() <= self.backlog
     }
 }
 
@@ -172,6 +176,7 @@ impl TcpSocket {
         state.listening = Some(alloc::boxed::Box::new(Listening {
             backlog,
             pending: VecDeque::new(),
+            deferred: BTreeMap::new(),
             requests: VecDeque::new(),
         }));
         drop(state);
@@ -222,19 +227,60 @@ impl TcpSocket {
         state.peer = Some(from);
         state.claim = child_claim(claim, to);
         let child = self.child(table::next_token(), state);
-        self.queue(Arc::clone(&child));
+        self.take_in(&child);
         Ok(Some(child))
     }
 
-    /// Puts an established connection into the queue, and tells of it. It is dropped if the socket no
-    /// longer listens.
-    pub(super) fn queue(&self, child: Arc<Self>) {
+    /// A new connection: it waits for accept(2), or for data first (TCP_DEFER_ACCEPT).
+    pub(super) fn take_in(&self, child: &Arc<Self>) {
         {
             let state = child.state.lock();
             if let Some(claim) = state.claim {
                 ports::TCP.lock().hold(state.local.port(), claim);
             }
         }
+        let Some(patience) = self.settings.lock().deferral() else {
+            self.queue(Arc::clone(child));
+            return;
+        };
+        {
+            let mut state = child.state.lock();
+            state.deferred_by = Some(Weak::clone(&self.me));
+            let timer: Weak<Self> = Weak::clone(&child.me);
+            state.timer = Some(timer::arm(Instant::now().after(patience), timer));
+        }
+        let mut state = self.state.lock();
+        if let Some(listening) = &mut state.listening {
+            listening.deferred.insert(child.token.0, Arc::clone(child));
+        }
+    }
+
+    /// Data, or the end of patience, have come for a connection that was kept back.
+    #[cold]
+    pub(super) fn undefer(&self) {
+        let listener = {
+            let mut state = self.state.lock();
+            if let Some(key) = state.timer.take() {
+                timer::disarm(key);
+            }
+            state.deferred_by.take()
+        };
+        let Some(listener) = listener.and_then(|listener| listener.upgrade()) else {
+            return;
+        };
+        let me = {
+            let mut state = listener.state.lock();
+            let listening = state.listening.as_mut();
+            listening.and_then(|listening| listening.deferred.remove(&self.token.0))
+        };
+        if let Some(me) = me {
+            listener.queue(me);
+        }
+    }
+
+    /// Puts a connection into the queue, and tells of it. It is dropped if the socket no longer
+    /// listens.
+    fn queue(&self, child: Arc<Self>) {
         {
             let mut state = self.state.lock();
             let Some(listening) = &mut state.listening else {
@@ -282,7 +328,8 @@ impl TcpSocket {
         };
         strike(port, &self.me);
         let Some(listening) = listening else { return };
-        for child in listening.pending {
+        let deferred = listening.deferred.into_values();
+        for child in listening.pending.into_iter().chain(deferred) {
             child.abort();
         }
         for client in listening.requests.iter().filter_map(Weak::upgrade) {

@@ -2,7 +2,8 @@
 //!
 //! - [`TcpSocket`]: one socket: its state as Linux counts states, its queue, its options.
 //! - [`connect`](self): bind, connect, and undoing it; [`listen`]: listeners and their backlogs.
-//! - [`transfer`](self): sending and receiving; [`end`](self): shutdown, close, reset.
+//! - [`transfer`](self): sending and receiving; [`cork`]: what waits to be sent with more;
+//!   [`end`](self): shutdown, close, reset.
 //! - [`remote`]: connections over the network stack; [`settings`]: the options of level IPPROTO_TCP.
 //! - [`queue`]: bytes of a loopback connection; [`table`]: all sockets, for events and `/proc/net/tcp`.
 //!
@@ -11,6 +12,7 @@
 //! call holds the locks of two sockets at once, nor one while it works on the stack.
 
 mod connect;
+mod cork;
 mod end;
 pub mod listen;
 pub mod queue;
@@ -42,6 +44,7 @@ use crate::sync::SpinLock;
 use crate::sync::wait::WaitQueue;
 use crate::time::timer::TimerKey;
 
+use cork::Corked;
 use listen::Listening;
 use queue::ByteQueue;
 use remote::Remote;
@@ -126,7 +129,11 @@ struct State {
     is_closed: bool,
     /// The peer found no room in `inbox`, and is to be told of some.
     is_peer_waiting: bool,
-    /// Ends a connection attempt.
+    /// Its listener, which keeps it back until data come.
+    deferred_by: Option<Weak<TcpSocket>>,
+    /// What is sent once more has come, or a short time has passed (TCP_CORK, MSG_MORE).
+    corked: Option<Box<Corked>>,
+    /// Ends a connection attempt, or a connection's being kept back.
     timer: Option<TimerKey>,
 }
 
@@ -299,6 +306,8 @@ impl State {
             error: None,
             is_closed: false,
             is_peer_waiting: false,
+            deferred_by: None,
+            corked: None,
             timer: None,
         }
     }

@@ -5,7 +5,7 @@
 //! each socket, so that a poll asks the stack nothing. The stack bounds the requests whose handshakes
 //! are under way.
 
-use alloc::sync::{Arc, Weak};
+use alloc::sync::Weak;
 use alloc::vec::Vec;
 
 use hashbrown::HashMap;
@@ -367,7 +367,7 @@ impl TcpSocket {
         state.peer = Some(flow.remote);
         state.claim = listen::child_claim(claim, flow.local);
         let child = self.child(token, state);
-        self.queue(Arc::clone(&child));
+        self.take_in(&child);
         child.hear(id, events - TcpEvents::ESTABLISHED);
     }
 
@@ -381,6 +381,10 @@ impl TcpSocket {
             (tcp.info(id), tcp.error(id))
         });
         self.remember(info);
+        let shows_up = events.intersects(TcpEvents::READABLE | TcpEvents::CLOSED);
+        if shows_up && self.state.lock().deferred_by.is_some() {
+            self.undefer();
+        }
         let is_over = events.contains(TcpEvents::CLOSED);
         match error {
             Some(error) if is_over => self.end_with(error),

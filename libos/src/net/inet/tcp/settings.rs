@@ -134,6 +134,12 @@ impl Settings {
         Duration::from_secs(FIRST_RETRY_SECONDS * ((2 << doublings) - 1))
     }
 
+    /// How long a connection without data is kept from accept(2) (TCP_DEFER_ACCEPT), if it is.
+    pub fn deferral(&self) -> Option<Duration> {
+        let seconds = u64::from(rounded_to_retries(self.defer_accept).unsigned_abs());
+        (seconds != 0).then_some(Duration::from_secs(seconds))
+    }
+
     /// As the engine wants them.
     pub fn for_engine(
         &self,
@@ -258,6 +264,15 @@ impl Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// Whether setting option `name` sends what was held back: TCP_CORK unset, TCP_NODELAY set.
+pub fn draws_cork(name: u32, bytes: &[u8]) -> bool {
+    match (name, word(bytes, 0)) {
+        (TCP_CORK, Ok(value)) => value == 0,
+        (TCP_NODELAY, Ok(value)) => value != 0,
+        _ => false,
     }
 }
 

@@ -11,7 +11,7 @@ use linux_raw_sys::net::{
 
 use super::settings::TCP_INFO;
 use super::table::Shown;
-use super::{IPPROTO_TCP, Link, TcpSocket, TcpState, remote};
+use super::{IPPROTO_TCP, Link, TcpSocket, TcpState, remote, settings};
 use crate::errno::{Errno, Result};
 use crate::fs::blocking::Patience;
 use crate::fs::poll::PollEvents;
@@ -126,7 +126,12 @@ impl Socket for TcpSocket {
     fn set_option(&self, level: u32, name: u32, value: &[u8]) -> Result<()> {
         match level {
             SOL_SOCKET => self.set_socket_option(name, value)?,
-            IPPROTO_TCP => self.settings.lock().set(name, value)?,
+            IPPROTO_TCP => {
+                self.settings.lock().set(name, value)?;
+                if settings::draws_cork(name, value) {
+                    self.uncork();
+                }
+            }
             SOL_IP | SOL_IPV6 => self.inet.set(self.context(), level, name, value)?,
             _ => return Err(Errno::ENOPROTOOPT),
         }

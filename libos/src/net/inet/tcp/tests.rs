@@ -422,3 +422,46 @@ fn many_connections_are_listed_and_forgotten() {
     drop(held);
     assert_eq!(count(TcpState::Established), 0);
 }
+
+#[test]
+fn what_is_corked_goes_out_with_the_rest() {
+    const CORK: u32 = 3;
+    let (client, server) = pair();
+    let cork = |on: i32| client.set_option(IPPROTO_TCP, CORK, &on.to_ne_bytes());
+    cork(1).expect("settable");
+    assert_eq!(send(&client, b"one"), Ok(3));
+    assert_eq!(send(&client, b"two"), Ok(3));
+    assert_eq!(receive(&server, 9), Err(Errno::EAGAIN));
+    cork(0).expect("settable");
+    assert_eq!(receive(&server, 9).as_deref(), Ok(&b"onetwo"[..]));
+    let more = MessageFlags::from_bits_retain(0x8000);
+    assert_eq!(send_with(&client, b"a", more), Ok(1));
+    assert_eq!(receive(&server, 9), Err(Errno::EAGAIN));
+    assert_eq!(send(&client, b"b"), Ok(1));
+    assert_eq!(receive(&server, 9).as_deref(), Ok(&b"ab"[..]));
+    let long = std::vec![1; 100_000];
+    assert_eq!(send_with(&client, &long, more), Ok(100_000));
+    assert_eq!(receive(&server, 200_000).map(|all| all.len()), Ok(100_000));
+    assert_eq!(send_with(&client, b"last", more), Ok(4));
+    client.close();
+    assert_eq!(receive(&server, 9).as_deref(), Ok(&b"last"[..]));
+}
+
+#[test]
+fn a_deferred_connection_is_shown_with_its_data() {
+    const DEFER_ACCEPT: u32 = 9;
+    let listener = listener("127.0.0.1:0", 1);
+    listener
+        .set_option(IPPROTO_TCP, DEFER_ACCEPT, &1_i32.to_ne_bytes())
+        .expect("settable");
+    let client = TcpSocket::new(Family::V4);
+    client
+        .connect(&local(&listener), soon())
+        .expect("listening");
+    assert_eq!(listener.poll(), PollEvents::empty());
+    assert_eq!(accept(&listener).err(), Some(Errno::EAGAIN));
+    assert_eq!(send(&client, b"x"), Ok(1));
+    assert_eq!(listener.poll(), IN);
+    let server = accept(&listener).expect("shown");
+    assert_eq!(receive(&server, 1).as_deref(), Ok(&b"x"[..]));
+}

@@ -55,6 +55,15 @@ impl TcpSocket {
             if source.left() == 0 {
                 break;
             }
+            if more && matches!(way, Way::Local(_)) {
+                match self.hold_back(source)? {
+                    0 => {}
+                    held => {
+                        total += held;
+                        break;
+                    }
+                }
+            }
             let sent = match &way {
                 Way::Local(peer) => {
                     blocking::attempt(&peer.space, patience, || self.try_send_local(peer, source))
@@ -97,8 +106,15 @@ impl TcpSocket {
     #[inline]
     fn try_send_local(&self, peer: &Arc<Self>, source: &mut Source<'_>) -> Option<Result<usize>> {
         // This half may have ended while the sender slept.
-        if !self.state.lock().may_send() {
-            return Some(Err(Errno::ESTALE));
+        {
+            let state = self.state.lock();
+            if !state.may_send() {
+                return Some(Err(Errno::ESTALE));
+            }
+            if state.corked.is_some() {
+                drop(state);
+                self.uncork();
+            }
         }
         let limit = peer.inbox_limit(&self.options);
         let mut state = peer.state.lock();
@@ -116,18 +132,22 @@ impl TcpSocket {
             state.is_peer_waiting = true;
             return None;
         }
-        let was_empty = state.inbox.is_empty();
         let added = state.inbox.push(source, room);
         drop(state);
         if let Ok(1..) = added {
-            if was_empty {
-                peer.arrivals.wake_one();
-            } else if peer.arrivals.has_sleepers() {
-                peer.arrivals.wake_all();
-            }
-            peer.pollers.notify(READABLE);
+            peer.announce_data();
         }
         Some(added)
+    }
+
+    /// Data have come.
+    #[inline]
+    pub(super) fn announce_data(&self) {
+        if self.state.lock().deferred_by.is_some() {
+            self.undefer();
+        }
+        self.arrivals.wake_all();
+        self.pollers.notify(READABLE);
     }
 
     /// Sends what nobody will read: the other side answers with a reset.
