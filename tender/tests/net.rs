@@ -49,12 +49,19 @@ fn in_a_network_namespace(name: &str, test: impl Fn()) {
     if std::env::var_os(INSIDE).is_some() {
         return test();
     }
-    let unshare = ["--user", "--map-root-user", "--net"];
-    let permitted = Command::new("unshare").args(unshare).arg("true").status();
-    if !permitted.is_ok_and(|status| status.success()) {
+    let is_permitted = |unshare: &&[&str]| {
+        let status = Command::new("unshare")
+            .args(*unshare)
+            .arg("true")
+            .stderr(Stdio::null())
+            .status();
+        status.is_ok_and(|status| status.success())
+    };
+    let ways: [&[&str]; 2] = [&["--net"], &["--user", "--map-root-user", "--net"]];
+    let Some(unshare) = ways.into_iter().find(is_permitted) else {
         eprintln!("SKIPPED {name}: no network namespace is permitted here");
         return;
-    }
+    };
     let status = Command::new("unshare")
         .args(unshare)
         .arg(std::env::current_exe().expect("a running test"))
@@ -124,6 +131,9 @@ fn a_tap_that_does_not_exist_is_refused_with_how_to_make_one() {
 fn an_interface_that_is_no_tap_is_refused() {
     let name = "an_interface_that_is_no_tap_is_refused";
     in_a_network_namespace(name, || {
+        if !has_taps(name) {
+            return;
+        }
         let attacker = Attacker::build();
         ip("link add veth0 type veth peer name veth1");
         let error = refused(&["--net", "tap=veth0"], &attacker.path(Mode::Strict));
@@ -578,6 +588,12 @@ fn lives(pid: u32) -> bool {
     state.is_some_and(|state| state != "Z" && state != "X")
 }
 
+fn kill(helper: u32) {
+    // SAFETY: kill sends a signal to the helper that a child of this test has just started.
+    let answer = unsafe { libc::kill(helper.cast_signed(), libc::SIGKILL) };
+    assert_eq!(answer, 0, "{}", std::io::Error::last_os_error());
+}
+
 fn eventually(what: &str, condition: impl Fn() -> bool) {
     let start = std::time::Instant::now();
     while !condition() {
@@ -611,11 +627,7 @@ fn the_image_sees_the_end_of_the_channel_if_the_helper_ends() {
     let mut echo = Echo::start(&["--net", "user"], &attacker.path(Mode::Strict));
     let pid = echo.child.id();
     let helper = children_of(pid)[0];
-    // SAFETY: kill sends a signal to the helper that this test's child has just started.
-    assert_eq!(
-        unsafe { libc::kill(helper.cast_signed(), libc::SIGKILL) },
-        0
-    );
+    kill(helper);
     let mut rest = String::new();
     echo.stdout.read_to_string(&mut rest).expect("readable");
     assert_eq!(rest, "end\n", "read(2) on the handle says 0");
@@ -644,11 +656,7 @@ fn a_helper_that_ended_leaves_no_zombie() {
         .read_exact(&mut greeting)
         .expect("the image greets");
     let helper = children_of(child.id())[0];
-    // SAFETY: kill sends a signal to the helper that this test's child has just started.
-    assert_eq!(
-        unsafe { libc::kill(helper.cast_signed(), libc::SIGKILL) },
-        0
-    );
+    kill(helper);
     eventually("the kernel forgets the helper", || {
         !Path::new(&format!("/proc/{helper}")).exists()
     });
@@ -740,4 +748,48 @@ fn passt_is_given_one_end_of_a_stream_and_what_the_options_say() {
     let output = run(&["--net", "passt", "-p", "9999:80"]);
     assert_eq!(output.status.code(), Some(125), "{output:?}");
     assert!(text(&output.stderr).contains("no way"), "{output:?}");
+}
+
+#[test]
+fn without_the_privilege_the_refusal_says_what_helps() {
+    let name = "without_the_privilege_the_refusal_says_what_helps";
+    in_a_network_namespace(name, || {
+        let attacker = Attacker::build();
+        let without = |capability: &str, option: &str| {
+            let output = Command::new("setpriv")
+                .arg(format!("--bounding-set=-{capability}"))
+                .arg(format!("--inh-caps=-{capability}"))
+                .arg(attacker::tender())
+                .args(["run", "--net", option])
+                .arg(attacker.path(Mode::Strict))
+                .arg("net")
+                .output()
+                .expect("setpriv(1) of util-linux is needed for this test");
+            assert_eq!(output.status.code(), Some(125), "{output:?}");
+            text(&output.stderr)
+        };
+        ip("link add veth0 type veth peer name veth1");
+        let error = without("net_raw", "packet=veth0");
+        assert!(
+            error.contains("cap_net_raw") && error.contains("--net user"),
+            "{error}"
+        );
+        ip("address add 10.0.0.2/24 dev veth0");
+        let error = without("net_admin", "packet=veth0,take");
+        assert!(error.contains("RTM_DELADDR"), "{error}");
+        let owned = "tuntap add dev tap0 mode tap user 12345";
+        let made = Command::new("ip")
+            .args(owned.split(' '))
+            .output()
+            .expect("ip(8)");
+        if !made.status.success() {
+            eprintln!("SKIPPED in part {name}: no tap of another user is permitted here");
+        } else {
+            let error = without("net_admin", "tap=tap0");
+            assert!(
+                error.contains("to attach to the tap") && error.contains("user $USER"),
+                "{error}"
+            );
+        }
+    });
 }
