@@ -49,6 +49,7 @@ pub fn exit_by_signal(signo: i32) -> ! {
 }
 
 fn finish(status: u8) -> ! {
+    crate::net::inet::farewell();
     crate::report::write(status);
     crate::hypercall::exit(status)
 }

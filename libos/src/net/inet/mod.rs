@@ -8,9 +8,11 @@
 //! - [`options`]: the options that all of these sockets share.
 //! - [`resolver`]: name servers and host names, in `/etc`.
 //! - [`datagram`]: UDP, ICMP echo and raw ICMP sockets.
+//! - [`farewell`]: what becomes of connections when the program ends.
 
 pub mod address;
 pub mod datagram;
+mod farewell;
 pub mod host;
 pub mod interfaces;
 pub mod ioctl;
@@ -28,6 +30,7 @@ use libos_abi::boot::BootInfo;
 use crate::errno::{Errno, Result};
 use crate::net::socket::Socket;
 use address::Family;
+pub use farewell::farewell;
 use tcp::TcpSocket;
 
 /// One more than the highest protocol (`IPPROTO_MAX`).

@@ -203,7 +203,7 @@ impl TcpSocket {
     }
 
     /// The last descriptor is gone.
-    pub(super) fn hang_up(&self) {
+    pub(in crate::net::inet) fn hang_up(&self) {
         let (is_listening, tcp, unread) = {
             let mut state = self.state.lock();
             if core::mem::replace(&mut state.is_closed, true) {

@@ -79,15 +79,17 @@ pub struct Shown {
     pub receive_queue: usize,
 }
 
+/// Every socket that is still there.
+pub fn all() -> Vec<Arc<TcpSocket>> {
+    let sockets = SOCKETS.lock();
+    let all = sockets.iter().flat_map(HashMap::values);
+    all.filter_map(Weak::upgrade).collect()
+}
+
 /// Every socket that has a port, and what the stack still has of closed connections.
 pub fn each(mut visit: impl FnMut(&Shown)) {
-    let sockets: Vec<_> = {
-        let sockets = SOCKETS.lock();
-        let all = sockets.iter().flat_map(HashMap::values);
-        all.filter_map(Weak::upgrade).collect()
-    };
     let mut seen = HashSet::new();
-    for socket in sockets {
+    for socket in all() {
         if let Some(shown) = socket.shown() {
             if shown.peer.port() != 0 {
                 seen.insert((shown.local, shown.peer));
