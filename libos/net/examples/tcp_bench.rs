@@ -394,9 +394,10 @@ fn idle(count: usize) {
     }
     let idle = LIVE.load(Relaxed).saturating_sub(before);
     println!(
-        "{:48} {} bytes each on each side; {} when used a moment ago",
+        "{:48} {} bytes each on each side ({} of buffers); {} when used a moment ago",
         format!("{count} idle connections"),
         idle / (2 * count),
+        (bench.server.tcp.memory() + bench.client.tcp.memory()) / (2 * count),
         used / (2 * count),
     );
 }

@@ -125,6 +125,15 @@ impl Memory {
         Some(Provision::Buffers(receive, send))
     }
 
+    /// The longest buffer that a connection would get now; nothing if there is no room.
+    pub fn fair_share(&self) -> usize {
+        if self.has_room() {
+            self.share().max(LEAST)
+        } else {
+            0
+        }
+    }
+
     fn share(&self) -> usize {
         let left = self.total - self.used;
         // In 1024ths, so that the cube fits.

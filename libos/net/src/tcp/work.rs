@@ -332,20 +332,25 @@ impl Tcp {
         true
     }
 
-    /// Looks for connections that are quiet, however short; whether there is room then.
+    /// Looks for connections that are quiet, however short; whether there is room then. While there is some, only
+    /// those are disturbed that have much more than they would get now.
     pub(super) fn make_room(&mut self, now: Instant) -> bool {
         let slots = self.table.slots();
+        let fair = self.memory.fair_share();
         let mut rested = 0;
         for _ in 0..SWEEP.min(slots) {
             if rested == ENOUGH {
                 break;
             }
             self.hand = (self.hand + 1) % slots;
-            let is_idle = self
-                .table
-                .get(self.hand)
-                .is_some_and(|connection| !connection.is_released && connection.moved < now);
-            if is_idle && self.rest(now, self.hand) {
+            let is_rich = self.table.get(self.hand).is_some_and(|connection| {
+                let Phase::Open(engine) = &connection.phase else {
+                    return false;
+                };
+                let len = engine.receive_capacity() + engine.send_capacity();
+                len > 4 * fair && !connection.is_released
+            });
+            if is_rich && self.rest(now, self.hand) {
                 rested += 1;
             }
         }
