@@ -317,16 +317,19 @@ pub fn check_privilege(port: u16) -> Result<()> {
     }
 }
 
+/// A position in the range of ephemeral ports. Each must be as likely as any other: a part that is
+/// chosen more often fills up first, and then everybody walks through it.
 fn random_offset() -> u16 {
-    let mut bytes = [0; 2];
+    let mut bytes = [0; 4];
     crate::random::fill(&mut bytes);
-    u16::from_ne_bytes(bytes)
+    let count = u32::from(EPHEMERAL.end() - EPHEMERAL.start()) + 1;
+    u16::try_from(u32::from_ne_bytes(bytes) % count).unwrap_or(0)
 }
 
-/// All ephemeral ports, from some place on.
+/// All ephemeral ports, from the `offset`-th on.
 fn ephemeral_from(offset: u16) -> impl Iterator<Item = u16> {
     let (first, last) = (*EPHEMERAL.start(), *EPHEMERAL.end());
-    let start = first + offset % (last - first + 1);
+    let start = first + offset;
     (start..=last).chain(first..start)
 }
 
@@ -436,6 +439,18 @@ mod tests {
             assert!(EPHEMERAL.contains(&port));
             assert!(seen.insert(port), "{port} was given twice");
         }
+    }
+
+    #[test]
+    fn every_port_is_given_out_before_there_is_none() {
+        let mut ports = Ports::new();
+        let own = claim("127.0.0.1", NONE);
+        for _ in EPHEMERAL {
+            ports.bind(0, own).expect("some are free");
+        }
+        assert_eq!(ports.bind(0, own), Err(Errno::EADDRINUSE));
+        ports.release(40_000, &own);
+        assert_eq!(ports.bind(0, own), Ok(40_000));
     }
 
     #[test]
