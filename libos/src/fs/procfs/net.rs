@@ -17,6 +17,7 @@ use crate::net::address::RawAddress;
 use crate::net::inet::address::{Family, decode};
 use crate::net::inet::datagram::counters;
 use crate::net::inet::interfaces::{self, Interface, RouteKind, ShownRoute};
+use crate::net::inet::tcp::TcpSocket;
 use crate::net::netlink;
 use crate::net::socket::{Socket, SocketFile};
 use crate::task::{Tid, with_current};
@@ -71,19 +72,26 @@ impl Held {
     fn inode(&self) -> u64 {
         self.file.file().anonymous().ino
     }
+
+    /// What tells a TCP socket from others.
+    fn identity(&self) -> Option<usize> {
+        let socket = self.socket()?.as_any().downcast_ref::<TcpSocket>()?;
+        Some(core::ptr::from_ref(socket) as usize)
+    }
 }
 
 /// All sockets, each once.
 fn sockets() -> Vec<Held> {
     let mut found: Vec<Held> = Vec::new();
+    let mut known = hashbrown::HashSet::new();
     with_current(|thread| {
         let files = &thread.process().files;
         for fd in files.open_from(0) {
             let Ok(file) = files.get(fd) else {
                 continue;
             };
-            let known = |held: &Held| Arc::ptr_eq(&held.file, &file);
-            if file.downcast::<SocketFile>().is_some() && !found.iter().any(known) {
+            let is_socket = file.downcast::<SocketFile>().is_some();
+            if is_socket && known.insert(Arc::as_ptr(&file) as usize) {
                 found.push(Held { file });
             }
         }
@@ -140,17 +148,30 @@ fn columns(held: &Held, domain: u32, state: u8) -> String {
     let remote = address(socket.and_then(|socket| socket.peer_address().ok()));
     let waiting = socket.and_then(|socket| socket.readable_bytes().ok());
     let unsent = socket.and_then(|socket| socket.unsent_bytes().ok());
+    let queues = (unsent.unwrap_or(0), waiting.unwrap_or(0));
+    columns_of((local, remote), queues, domain, state, held.inode())
+}
+
+/// As [`columns`], of a socket whether it has a descriptor or not; `queues` are bytes to send and to
+/// read.
+fn columns_of(
+    (local, remote): (SocketAddr, SocketAddr),
+    (unsent, waiting): (usize, usize),
+    domain: u32,
+    state: u8,
+    inode: u64,
+) -> String {
     alloc::format!(
         "{}:{:04X} {}:{:04X} {state:02X} {:08X}:{:08X} 00:00000000 00000000 {:5} {:8} {}",
         hexadecimal(local.ip(), domain),
         local.port(),
         hexadecimal(remote.ip(), domain),
         remote.port(),
-        unsent.unwrap_or(0),
-        waiting.unwrap_or(0),
+        unsent,
+        waiting,
         user(),
         0,
-        held.inode(),
+        inode,
     )
 }
 
@@ -178,8 +199,28 @@ fn streams(domain: u32) -> Vec<u8> {
             let line = alloc::format!("{number:4}: {columns} 1 0000000000000000 20 4 0 10 -1");
             padded(out, &line, if domain == AF_INET { WIDTH } else { 0 })?;
         }
+        for (number, columns) in (held.len()..).zip(streams_without_descriptor(&held, domain)) {
+            let line = alloc::format!("{number:4}: {columns} 1 0000000000000000 20 4 0 10 -1");
+            padded(out, &line, if domain == AF_INET { WIDTH } else { 0 })?;
+        }
         Ok(())
     })
+}
+
+/// Connections that no descriptor stands for: those that wait to be accepted, and what the stack
+/// still has of closed ones.
+fn streams_without_descriptor(held: &[Held], domain: u32) -> Vec<String> {
+    let shown: hashbrown::HashSet<usize> = held.iter().filter_map(Held::identity).collect();
+    let mut found = Vec::new();
+    crate::net::inet::tcp::table::each(|one| {
+        let is_held = one.socket.is_some_and(|socket| shown.contains(&socket));
+        if !is_held && u32::from(one.family.number()) == domain {
+            let ends = (one.local, one.peer);
+            let queues = (one.send_queue, one.receive_queue);
+            found.push(columns_of(ends, queues, domain, one.state as u8, 0));
+        }
+    });
+    found
 }
 
 /// The state that TCP_INFO tells first.

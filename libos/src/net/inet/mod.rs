@@ -1,6 +1,6 @@
 //! AF_INET and AF_INET6.
 //!
-//! - [`tcp`]: streams.
+//! - [`tcp`]: TCP sockets, and their loopback.
 //! - [`host`]: the one network stack, its interfaces over host handles, its timer.
 //! - [`interfaces`]: interfaces and routes as Linux shows them; [`ioctl`]: asked for by ioctl(2).
 //! - [`address`]: socket addresses; [`route`]: whose they are; [`ports`]: who holds which port.

@@ -48,8 +48,8 @@ impl Chunk {
     /// A chunk for at least `wanted` bytes, as far as chunks go.
     fn new(wanted: usize) -> Result<Self> {
         let size = match wanted {
-            ..=SMALL => SMALL,
-            ..=MEDIUM => MEDIUM,
+            wanted if wanted <= SMALL => SMALL,
+            wanted if wanted <= MEDIUM => MEDIUM,
             _ => LARGE,
         };
         let pooled = pool_of(size).and_then(|pool| POOLS.lock()[pool].pop());

@@ -271,6 +271,7 @@ impl TcpSocket {
             None => (send_queue, state.readable()),
         };
         Some(Shown {
+            socket: Some(core::ptr::from_ref(self) as usize),
             family: self.family,
             local: state.local,
             peer: state.peer.unwrap_or(self.family.unspecified()),
@@ -324,10 +325,7 @@ impl TcpSocket {
             }
             None => put(80, 10),
         }
-        put(
-            60,
-            u32::try_from(interfaces::LOOPBACK_MTU).unwrap_or(65_536),
-        );
+        put(60, interfaces::LOOPBACK_MTU);
         bytes
     }
 }

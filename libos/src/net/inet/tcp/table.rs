@@ -65,6 +65,8 @@ pub(super) fn release_flow(flow: &Flow) {
 /// What `/proc/net/tcp` and `/proc/net/tcp6` tell of a socket.
 #[derive(Clone, Debug)]
 pub struct Shown {
+    /// Address of the socket, which tells it from others; none if only the stack has it.
+    pub socket: Option<usize>,
     /// The family of the socket.
     pub family: Family,
     /// This end.
@@ -105,6 +107,7 @@ pub fn each(mut visit: impl FnMut(&Shown)) {
         stack.tcp(now).0.each(&mut |info| {
             if !seen.contains(&(info.flow.local, info.flow.remote)) {
                 left.push(Shown {
+                    socket: None,
                     family: if info.flow.local.is_ipv4() {
                         Family::V4
                     } else {
