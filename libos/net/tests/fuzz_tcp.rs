@@ -71,8 +71,8 @@ fn converse(input: &mut Input<'_>) {
     // With a scale, and small enough to be filled.
     let options = TcpOptions {
         receive_buffer: [4096, 65_536, 262_144][usize::from(input.byte() % 3)],
-        keep_alive: (input.byte() % 2 == 0).then(|| Duration::from_secs(20)),
-        nodelay: input.byte() % 2 == 0,
+        keep_alive: (input.byte().is_multiple_of(2)).then(|| Duration::from_secs(20)),
+        nodelay: input.byte().is_multiple_of(2),
         ..TcpOptions::default()
     };
     let (client, server) = pair.connect_with(options, options);
@@ -111,8 +111,8 @@ fn converse(input: &mut Input<'_>) {
         }
     }
     pair.turn();
-    for side in 0..2 {
-        pair.abort(side, ids[side]);
+    for (side, id) in ids.into_iter().enumerate() {
+        pair.abort(side, id);
     }
     pair.run(Duration::from_secs(3600));
     for side in &pair.sides {
@@ -133,7 +133,7 @@ fn sample(pair: &mut Pair, client: libos_net::tcp::ConnectionId) -> Vec<u8> {
 fn forge(packet: &[u8], input: &mut Input<'_>, len: usize) -> Option<Vec<u8>> {
     let mut forged = packet.get(..40)?.to_vec();
     forged[32] = 0x50;
-    let payload = if input.byte() % 2 == 0 {
+    let payload = if input.byte().is_multiple_of(2) {
         0
     } else {
         len.min(60_000)
@@ -143,7 +143,7 @@ fn forge(packet: &[u8], input: &mut Input<'_>, len: usize) -> Option<Vec<u8>> {
     forged[2..4].copy_from_slice(&total.to_be_bytes());
     let mut tcp = TcpPacket::new_unchecked(&mut forged[20..]);
     let (mut seq, mut ack) = (tcp.seq_number(), tcp.ack_number());
-    let is_reversed = input.byte() % 2 == 0;
+    let is_reversed = input.byte().is_multiple_of(2);
     if is_reversed {
         std::mem::swap(&mut seq, &mut ack);
     }
