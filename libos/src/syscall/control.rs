@@ -108,11 +108,14 @@ fn claimed(data: &[u8]) -> Result<Credentials> {
         uid: word(&data[4..8]),
         gid: word(&data[8..]),
     };
-    if crate::net::unix::may_claim(claimed) {
-        Ok(claimed)
-    } else {
-        Err(Errno::EPERM)
+    if !crate::net::unix::may_claim(claimed) {
+        return Err(Errno::EPERM);
     }
+    // -1 is nobody's number (`uid_valid` of Linux).
+    if claimed.uid == u32::MAX || claimed.gid == u32::MAX {
+        return Err(Errno::EINVAL);
+    }
+    Ok(claimed)
 }
 
 /// What became of the control messages of a receive.

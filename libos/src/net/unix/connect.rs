@@ -48,13 +48,13 @@ impl Socket for UnixSocket {
             // Asking for any name is fine with the one it has.
             None if bound => Ok(()),
             None => {
-                let name = name::claim_any(&self.me)?;
+                let name = name::claim_any(self.style, &self.me)?;
                 self.state.lock().name = Some(Arc::new(name));
                 Ok(())
             }
             Some(_) if bound => Err(Errno::EINVAL.because("the socket has a name")),
             Some(name) => {
-                name::claim(&name, &self.me)?;
+                name::claim(&name, self.style, &self.me)?;
                 self.state.lock().name = Some(Arc::new(name));
                 Ok(())
             }
@@ -121,10 +121,7 @@ impl Socket for UnixSocket {
         let name = name::parse(address)?;
         self.autobind_for_credentials()?;
         loop {
-            let listener = name::find(&name)?;
-            if listener.style != self.style {
-                return Err(Errno::EPROTOTYPE);
-            }
+            let listener = name::find(&name, self.style)?;
             listener.check_listens()?;
             self.check_connectable()?;
             let connected =
@@ -275,7 +272,7 @@ impl UnixSocket {
         if !self.options.passes_credentials() || self.state.lock().name.is_some() {
             return Ok(());
         }
-        let name = name::claim_any(&self.me)?;
+        let name = name::claim_any(self.style, &self.me)?;
         self.state.lock().name = Some(Arc::new(name));
         Ok(())
     }
@@ -349,10 +346,7 @@ impl UnixSocket {
         }
         let name = name::parse(address)?;
         self.autobind_for_credentials()?;
-        let peer = name::find(&name)?;
-        if peer.style != self.style {
-            return Err(Errno::EPROTOTYPE);
-        }
+        let peer = name::find(&name, self.style)?;
         self.check_may_send(&peer)?;
         let name = peer.state.lock().name.clone();
         let mut state = self.state.lock();
@@ -402,7 +396,7 @@ impl UnixSocket {
             )
         };
         if let Some(name) = &name {
-            name::release(name, &self.me);
+            name::release(name, self.style, &self.me);
         }
         self.space.wake_all();
         match role {

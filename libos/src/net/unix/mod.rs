@@ -36,7 +36,7 @@ use name::Name;
 use queue::{PacketQueue, StreamQueue};
 
 /// How a socket keeps the boundaries of what is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Style {
     /// SOCK_STREAM: not at all.
     Stream,

@@ -8,7 +8,7 @@ use linux_raw_sys::net::AF_UNIX;
 
 use crate::errno::{Errno, Result};
 use crate::net::address::RawAddress;
-use crate::net::unix::{UnixSocket, paths};
+use crate::net::unix::{Style, UnixSocket, paths};
 use crate::sync::SpinLock;
 
 /// Size of `sun_path`.
@@ -64,26 +64,31 @@ pub fn asks_for_any(address: &RawAddress) -> bool {
     address.family() == FAMILY && address.rest().is_empty()
 }
 
-/// Abstract names in use.
-static ABSTRACT: SpinLock<BTreeMap<Vec<u8>, Weak<UnixSocket>>> = SpinLock::new(BTreeMap::new());
+/// Abstract names in use. Each style has its own, as in Linux: a datagram socket's name is not in a stream
+/// socket's way, and not found by one.
+static ABSTRACT: SpinLock<Owners> = SpinLock::new(BTreeMap::new());
 
-/// Binds `socket` to `name`.
+/// Who bound which abstract name.
+type Owners = BTreeMap<(Style, Vec<u8>), Weak<UnixSocket>>;
+
+/// Binds `socket`, which has this style, to `name`.
 ///
 /// # Errors
 /// EADDRINUSE; for a path those of mknod(2).
-pub fn claim(name: &Name, socket: &Weak<UnixSocket>) -> Result<()> {
+pub fn claim(name: &Name, style: Style, socket: &Weak<UnixSocket>) -> Result<()> {
     match name {
         Name::Path(path) => paths::bind(path, socket),
-        Name::Abstract(name) => claim_abstract(name, socket),
+        Name::Abstract(name) => claim_abstract(name, style, socket),
     }
 }
 
-fn claim_abstract(name: &[u8], socket: &Weak<UnixSocket>) -> Result<()> {
+fn claim_abstract(name: &[u8], style: Style, socket: &Weak<UnixSocket>) -> Result<()> {
+    let key = (style, name.to_vec());
     let mut names = ABSTRACT.lock();
-    if names.get(name).is_some_and(|old| old.strong_count() > 0) {
+    if names.get(&key).is_some_and(|old| old.strong_count() > 0) {
         return Err(Errno::EADDRINUSE);
     }
-    names.insert(name.to_vec(), Weak::clone(socket));
+    names.insert(key, Weak::clone(socket));
     Ok(())
 }
 
@@ -91,7 +96,7 @@ fn claim_abstract(name: &[u8], socket: &Weak<UnixSocket>) -> Result<()> {
 ///
 /// # Errors
 /// ENOSPC if all are taken.
-pub fn claim_any(socket: &Weak<UnixSocket>) -> Result<Name> {
+pub fn claim_any(style: Style, socket: &Weak<UnixSocket>) -> Result<Name> {
     static NEXT: SpinLock<u32> = SpinLock::new(0);
     const ALL: u32 = 1 << 20;
     for _ in 0..ALL {
@@ -101,7 +106,7 @@ pub fn claim_any(socket: &Weak<UnixSocket>) -> Result<Name> {
             *next
         };
         let name = alloc::format!("{number:05x}").into_bytes();
-        if claim_abstract(&name, socket).is_ok() {
+        if claim_abstract(&name, style, socket).is_ok() {
             return Ok(Name::Abstract(name));
         }
     }
@@ -109,26 +114,35 @@ pub fn claim_any(socket: &Weak<UnixSocket>) -> Result<Name> {
 }
 
 /// Gives `name` back. The file of a path stays, as in Linux.
-pub fn release(name: &Name, socket: &Weak<UnixSocket>) {
+pub fn release(name: &Name, style: Style, socket: &Weak<UnixSocket>) {
     if let Name::Abstract(name) = name {
+        let key = (style, name.clone());
         let mut names = ABSTRACT.lock();
-        if names.get(name).is_some_and(|owner| owner.ptr_eq(socket)) {
-            names.remove(name);
+        if names.get(&key).is_some_and(|owner| owner.ptr_eq(socket)) {
+            names.remove(&key);
         }
     }
 }
 
-/// The socket bound to `name`.
+/// The socket of this style that is bound to `name`.
 ///
 /// # Errors
-/// ECONNREFUSED if nobody is; for a path those of a path walk, EACCES without write permission.
-pub fn find(name: &Name) -> Result<Arc<UnixSocket>> {
+/// ECONNREFUSED if none is; for a path those of a path walk, EACCES without write permission, EPROTOTYPE for a
+/// socket of another style.
+pub fn find(name: &Name, style: Style) -> Result<Arc<UnixSocket>> {
     match name {
-        Name::Path(path) => paths::find(path),
+        Name::Path(path) => {
+            let found = paths::find(path)?;
+            if found.style == style {
+                Ok(found)
+            } else {
+                Err(Errno::EPROTOTYPE)
+            }
+        }
         Name::Abstract(name) => {
             let names = ABSTRACT.lock();
-            let owner = names.get(name).and_then(Weak::upgrade);
-            owner.ok_or(Errno::ECONNREFUSED)
+            let owner = names.get(&(style, name.clone()));
+            owner.and_then(Weak::upgrade).ok_or(Errno::ECONNREFUSED)
         }
     }
 }

@@ -5,6 +5,7 @@ use alloc::sync::{Arc, Weak};
 use crate::errno::{Errno, Result};
 use crate::fs::blocking::{self, Patience};
 use crate::fs::poll::PollEvents;
+use crate::net::address::RawAddress;
 use crate::net::message::{Ancillary, MessageFlags, Outgoing, Received};
 use crate::net::socket::Halves;
 use crate::net::unix::name;
@@ -120,43 +121,60 @@ impl UnixSocket {
         self.pollers.notify(PollEvents::IN | PollEvents::RDNORM);
     }
 
-    fn send_packet(&self, message: Outgoing<'_, '_>) -> Result<usize> {
-        if self.style == Style::Datagram {
-            self.autobind_for_credentials()?;
+    fn send_packet(&self, mut message: Outgoing<'_, '_>) -> Result<usize> {
+        match self.style {
+            Style::Datagram => self.autobind_for_credentials()?,
+            _ => self.check_connection()?,
         }
-        let receiver = self.receiver(&message)?;
+        if self.state.lock().shut.contains(Halves::SEND) {
+            return Err(Errno::EPIPE);
+        }
         let len = message.source.left();
         let limit = self.options.send_buffer();
         if len > limit.saturating_sub(OVERHEAD) {
             return Err(Errno::EMSGSIZE);
         }
-        self.check_may_send(&receiver)?;
+        // Linux copies the packet before it looks for the receiver.
         let from = self.state.lock().name.clone();
-        let mut ancillary = message.ancillary;
+        let mut ancillary = core::mem::take(&mut message.ancillary);
         ancillary.credentials.get_or_insert_with(own_credentials);
         let mut packet = Some(Packet::new(message.source, from, ancillary)?);
+        let receiver = self.receiver(message.address.as_ref())?;
+        self.check_may_send(&receiver)?;
         blocking::attempt(&receiver.space, message.patience, || {
             self.try_send_packet(&receiver, limit, &mut packet)
         })?;
         Ok(len)
     }
 
+    /// A socket of packets over a connection tells its error first, then whether it is connected
+    /// (`unix_seqpacket_sendmsg` of Linux), and to one who hears.
+    fn check_connection(&self) -> Result<()> {
+        let peer = {
+            let mut state = self.state.lock();
+            if let Some(error) = state.error.take() {
+                return Err(error);
+            }
+            match &state.role {
+                Role::Connected(peer) => peer.upgrade(),
+                _ => return Err(Errno::ENOTCONN),
+            }
+        };
+        let hears = peer.is_some_and(|peer| {
+            let state = peer.state.lock();
+            !state.closed && !state.shut.contains(Halves::RECEIVE)
+        });
+        if hears { Ok(()) } else { Err(Errno::EPIPE) }
+    }
+
     /// Who gets a packet: the one addressed, or the peer.
-    fn receiver(&self, message: &Outgoing<'_, '_>) -> Result<Arc<Self>> {
+    fn receiver(&self, address: Option<&RawAddress>) -> Result<Arc<Self>> {
         if self.style == Style::SeqPacket {
             // Linux ignores an address here.
             return self.sending_peer(false);
         }
-        if self.state.lock().shut.contains(Halves::SEND) {
-            return Err(Errno::EPIPE);
-        }
-        if let Some(address) = &message.address {
-            let receiver = name::find(&name::parse(address)?)?;
-            return if receiver.style == self.style {
-                Ok(receiver)
-            } else {
-                Err(Errno::EPROTOTYPE)
-            };
+        if let Some(address) = address {
+            return name::find(&name::parse(address)?, self.style);
         }
         let mut state = self.state.lock();
         let Role::Connected(peer) = &state.role else {
@@ -209,13 +227,14 @@ impl UnixSocket {
         flags: MessageFlags,
         patience: Patience,
     ) -> Result<Received> {
-        if flags.contains(MessageFlags::OOB) {
-            return Err(match self.style {
-                Style::Stream => Errno::EINVAL,
-                _ => Errno::EOPNOTSUPP,
-            });
+        let is_urgent = flags.contains(MessageFlags::OOB);
+        if is_urgent && self.style == Style::Stream {
+            return Err(Errno::EINVAL);
         }
         self.check_receives()?;
+        if is_urgent {
+            return Err(Errno::EOPNOTSUPP);
+        }
         let take = if flags.contains(MessageFlags::PEEK) {
             Take::Peek
         } else {
@@ -266,8 +285,9 @@ impl UnixSocket {
         take: Take,
         patience: Patience,
     ) -> Result<Received> {
-        let (received, before, left) =
-            blocking::attempt(&self.arrivals, patience, || self.try_receive(dest, take))?;
+        let (received, before, left) = blocking::attempt(&self.arrivals, patience, || {
+            self.try_receive(dest, take, patience)
+        })?;
         if take == Take::Consume {
             self.announce_room(before);
         }
@@ -283,6 +303,7 @@ impl UnixSocket {
         &self,
         dest: &mut Dest<'_>,
         take: Take,
+        patience: Patience,
     ) -> Option<Result<(Received, usize, usize)>> {
         let mut state = self.state.lock();
         let before = state.queue.len();
@@ -290,7 +311,9 @@ impl UnixSocket {
             if let Some(error) = state.error.take() {
                 return Some(Err(error));
             }
-            let ended = state.shut.contains(Halves::RECEIVE);
+            // Linux looks at the end of a datagram socket's half only where it would sleep.
+            let ended = state.shut.contains(Halves::RECEIVE)
+                && (self.style != Style::Datagram || patience != Patience::None);
             return ended.then(|| Ok((Received::default(), 0, 0)));
         }
         let received = match &mut state.queue {

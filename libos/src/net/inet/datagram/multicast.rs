@@ -5,11 +5,14 @@
 //! has no routers. Which datagrams a socket gets depends on its port and address first, then on
 //! [`Multicast::admits`].
 
+use alloc::collections::BTreeMap;
+use alloc::collections::btree_map::Entry;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
 
 use crate::errno::{Errno, Result};
 use crate::net::inet::{host, interfaces};
+use crate::sync::SpinLock;
 
 /// Most groups that one socket may join (`net.ipv4.igmp_max_memberships`).
 const MOST_GROUPS: usize = 20;
@@ -224,8 +227,22 @@ pub enum Joined {
     NoLonger,
 }
 
+/// How many sockets have joined each group. What is sent to one that nobody has joined stays unheard, also by
+/// sockets that would hear all (`ip_check_mc_rcu` of Linux).
+static JOINED: SpinLock<BTreeMap<(IpAddr, u32), usize>> = SpinLock::new(BTreeMap::new());
+
+/// Whether any socket has joined `group`.
+pub fn is_joined(group: Group) -> bool {
+    let joined = JOINED.lock();
+    joined.contains_key(&(group.address, group.interface))
+}
+
 /// Tells the stack that a socket joined `group`.
 pub fn tell_joined(group: Group) {
+    *JOINED
+        .lock()
+        .entry((group.address, group.interface))
+        .or_default() += 1;
     if let Some(id) = interfaces::id_of(group.interface) {
         host::with(|stack, now, _| stack.join(now, id, group.address));
     }
@@ -233,6 +250,15 @@ pub fn tell_joined(group: Group) {
 
 /// Tells the stack that a socket left `group`.
 pub fn tell_left(group: Group) {
+    {
+        let mut joined = JOINED.lock();
+        if let Entry::Occupied(mut count) = joined.entry((group.address, group.interface)) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
+    }
     if let Some(id) = interfaces::id_of(group.interface) {
         host::with(|stack, now, _| stack.leave(now, id, group.address));
     }

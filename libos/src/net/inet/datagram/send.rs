@@ -2,7 +2,7 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use libos_net::output::Output;
 use libos_net::owner::{OutgoingDatagram, SendError, Unreachable};
@@ -10,6 +10,7 @@ use libos_net::owner::{OutgoingDatagram, SendError, Unreachable};
 use super::control::{self, Wishes};
 use super::counters::{self, Count};
 use super::errors::{Origin, QueuedError, meaning};
+use super::multicast::{self, Group};
 use super::queue::Parcel;
 use super::reach::{self, Sender, Way};
 use super::table::Ends;
@@ -444,6 +445,9 @@ pub(super) fn receivers_of_many(parcel: &Parcel) -> Vec<Arc<DatagramSocket>> {
     };
     let group = parcel.to.ip();
     if group.is_multicast() {
+        if !is_heard(group, parcel.interface) {
+            return Vec::new();
+        }
         found.retain(|socket| {
             let state = socket.state.lock();
             state
@@ -452,6 +456,16 @@ pub(super) fn receivers_of_many(parcel: &Parcel) -> Vec<Arc<DatagramSocket>> {
         });
     }
     found
+}
+
+/// Whether this system is a member of the group; every system is one of that of all hosts (RFC 1112, RFC 4291).
+fn is_heard(address: IpAddr, interface: u32) -> bool {
+    const ALL_HOSTS: [IpAddr; 3] = [
+        IpAddr::V4(Ipv4Addr::new(224, 0, 0, 1)),
+        IpAddr::V6(Ipv6Addr::new(0xff01, 0, 0, 0, 0, 0, 0, 1)),
+        IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1)),
+    ];
+    ALL_HOSTS.contains(&address) || multicast::is_joined(Group { address, interface })
 }
 
 /// Spreads flows over the sockets of a group (SO_REUSEPORT), the same flow always to the same one.

@@ -152,13 +152,15 @@ impl DatagramSocket {
                 Ok(OptionValue::of_bytes(bytes.collect()))
             }
             (SOL_IP, IP_MTU) | (SOL_IPV6, IPV6_MTU) => int(self.partners_mtu()?),
-            (SOL_IPV6, _) if self.family == Family::V4 => Err(Errno::ENOPROTOOPT),
+            (SOL_IPV6, _) if self.family == Family::V4 => Err(Errno::EOPNOTSUPP),
             (SOL_IPV6, IPV6_2292HOPLIMIT) => int(self.state.lock().own.old_hop_limit.into()),
             (SOL_IPV6, IPV6_2292PKTINFO) => int(self.state.lock().own.old_packet_info.into()),
             (SOL_IP | SOL_IPV6, _) => match self.get_multicast(level, name) {
                 Some(value) => Ok(value),
                 None => self.inet.get(self.context(), level, name),
             },
+            // `ip_getsockopt` and `ipv6_getsockopt` of Linux differ.
+            _ if self.family == Family::V4 => Err(Errno::EOPNOTSUPP),
             _ => Err(Errno::ENOPROTOOPT),
         }
     }

@@ -4,6 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
 
+use libos_net::output::Output;
 use linux_raw_sys::net::{
     SO_ACCEPTCONN, SO_BINDTODEVICE, SO_DOMAIN, SO_ERROR, SO_KEEPALIVE, SO_PROTOCOL, SO_RCVBUF,
     SO_REUSEADDR, SO_REUSEPORT, SO_SNDBUF, SO_TYPE, SOL_SOCKET,
@@ -16,15 +17,17 @@ use crate::errno::{Errno, Result};
 use crate::fs::blocking::Patience;
 use crate::fs::poll::PollEvents;
 use crate::net::address::RawAddress;
-use crate::net::inet::address;
-use crate::net::inet::interfaces;
+use crate::net::inet::address::{self, Family};
 use crate::net::inet::options::{Context, SOL_IP, SOL_IPV6};
+use crate::net::inet::{host, interfaces};
 use crate::net::message::{MessageFlags, Outgoing, Received};
 use crate::net::options::{OptionValue, Options, word};
 use crate::net::socket::{Halves, Kind, Socket};
 use crate::sync::wait::WaitQueue;
 use crate::user::{Dest, UserPtr};
 
+const IP_MTU: u32 = 14;
+const IPV6_MTU: u32 = 24;
 const SO_COOKIE: u32 = 57;
 const SO_INCOMING_NAPI_ID: u32 = 56;
 const SO_BINDTOIFINDEX: u32 = 62;
@@ -118,6 +121,8 @@ impl Socket for TcpSocket {
                 let mss = self.segment_size();
                 self.settings.lock().get(name, mss)
             }
+            SOL_IP if name == IP_MTU => self.path_mtu(),
+            SOL_IPV6 if name == IPV6_MTU && self.family == Family::V6 => self.path_mtu(),
             SOL_IP | SOL_IPV6 => self.inet.get(self.context(), level, name),
             _ => Err(Errno::ENOPROTOOPT),
         }
@@ -192,6 +197,21 @@ impl TcpSocket {
             is_stream: true,
             is_bound: self.state.lock().local.port() != 0,
         }
+    }
+
+    /// IP_MTU and IPV6_MTU: the longest packet to the peer.
+    fn path_mtu(&self) -> Result<OptionValue> {
+        let (peer, is_local) = {
+            let state = self.state.lock();
+            (state.peer, !matches!(state.link, Link::Remote(_)))
+        };
+        let peer = peer.ok_or(Errno::ENOTCONN)?.ip();
+        let mtu = if is_local {
+            interfaces::LOOPBACK_MTU.cast_signed()
+        } else {
+            i32::from(host::with(|stack, now, _| stack.tcp(now).1.mtu(peer)))
+        };
+        Ok(OptionValue::words(&[mtu]))
     }
 
     fn socket_option(&self, name: u32) -> Result<OptionValue> {
