@@ -1,4 +1,4 @@
-/* ICMP echo sockets: the loopback answers, the identifier is the socket's, other messages are refused; raw sockets. */
+/* ICMP echo sockets: the loopback answers, the identifier is the socket's, other messages are refused; raw sockets. Native run: in a network namespace. */
 #include "net.h"
 #include <netinet/icmp6.h>
 #include <netinet/ip_icmp.h>
