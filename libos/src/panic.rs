@@ -7,6 +7,8 @@ use libos_abi::handle::HandleKind;
 /// Exit status of a libOS that stops because of its own mistake, as abort(3) would give.
 const STATUS: u8 = 134;
 
+const SIGILL: i32 = 4;
+
 /// Writes to standard error without allocating or locking.
 pub struct LastWords;
 
@@ -28,9 +30,14 @@ pub fn stop(reason: fmt::Arguments<'_>) -> ! {
 /// The libOS's own code faulted: says where, for a report to its makers, and ends the process.
 pub fn fault(signo: i32, address: u64, rip: u64, rsp: u64, rbp: u64) -> ! {
     let bias = crate::start::boot().map_or(0, |boot| boot.libos.start);
+    // The instruction that is no instruction is put where a lock is found taken.
+    let what = match signo {
+        SIGILL => "a lock taken twice, or a promise broken: ",
+        _ => "",
+    };
     let _ = writeln!(
         LastWords,
-        "libos: fault of the libOS itself: signal {signo} at libos+{:#x}, address {address:#x}, \
+        "libos: fault of the libOS itself: {what}signal {signo} at libos+{:#x}, address {address:#x}, \
          rsp {rsp:#x}, rbp {rbp:#x}. This is a bug of the libOS, please report it.",
         rip.wrapping_sub(bias),
     );
