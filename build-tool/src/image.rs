@@ -8,7 +8,7 @@ use crate::config::Settings;
 use crate::elf::emit::{self, Content, Part};
 use crate::elf::layout::{Bases, Tail};
 use crate::elf::parse::{Access, Segment};
-use crate::elf::{Program, note, parse, to_u64};
+use crate::elf::{Program, note, pack, parse, to_u64};
 use crate::libos::Libos;
 use anyhow::{Context, Result};
 use libos_abi::image::Site;
@@ -58,7 +58,7 @@ pub fn make(request: Request<'_>) -> Result<Made> {
     let output = rewrite(request.program, bases, libos, request.settings.mode)?;
     let sites = site_table(&output.sites);
     let blobs = vec![
-        output.elf,
+        pack::pack(&program, output.elf),
         loaded(libos),
         output.stubs,
         sites,

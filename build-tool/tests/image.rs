@@ -3,6 +3,7 @@
 mod common;
 
 use common::{HELLO, Place};
+use libos_abi::image::PackedFile;
 use serde_json::Value;
 
 fn inspected(place: &Place, image: &str) -> Value {
@@ -104,10 +105,19 @@ fn the_program_is_embedded_whole_and_changed_at_its_sites_only() {
         .find(|segment| segment["part"] == "app file")
         .expect("there");
     let offset = usize::try_from(own["offset"].as_u64().expect("a number")).expect("small");
-    let embedded = &image[offset..offset + program.len()];
+    let len = usize::try_from(own["filesz"].as_u64().expect("a number")).expect("small");
+    let part = &image[offset..offset + len];
+    // Its symbols are compressed.
+    let (record, packed) = PackedFile::of_part(part).expect("a packed file");
+    let loaded = usize::try_from(record.loaded).expect("small");
+    let rest = miniz_oxide::inflate::decompress_to_vec(packed).expect("DEFLATE");
+    assert_eq!(report["sizes"]["app_packed"], packed.len());
+    assert!(packed.len() < rest.len() / 2, "{} bytes", packed.len());
+    let embedded = [&part[..loaded], &rest].concat();
+    assert_eq!(embedded.len(), program.len());
     let changed = program
         .iter()
-        .zip(embedded)
+        .zip(&embedded)
         .filter(|(before, after)| before != after)
         .count();
     let sites = report["manifest"]["sites"]["found"]

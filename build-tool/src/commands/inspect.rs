@@ -5,7 +5,8 @@ use crate::config::size::shown;
 use crate::elf::{self, Program, note, parse};
 use crate::files;
 use anyhow::{Context, Result};
-use libos_abi::manifest::{Manifest, Mode, Network};
+use libos_abi::image::PackedFile;
+use libos_abi::manifest::{Manifest, Mode, Network, Range};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
@@ -24,12 +25,14 @@ struct Report {
     manifest: Manifest,
 }
 
-/// Sizes in bytes: `file` on disk, the others in memory.
+/// Sizes in bytes: `file` on disk, `app_file` of the program's file, `app_packed` of what is compressed
+/// of it, the others in memory.
 #[derive(Serialize)]
 struct Sizes {
     file: u64,
     app: u64,
     app_file: u64,
+    app_packed: u64,
     libos: u64,
     stubs: u64,
     sites: u64,
@@ -75,12 +78,14 @@ fn report(file: &[u8]) -> Result<Report> {
     let manifest = Manifest::from_json(json)
         .context("its manifest cannot be read; was it made by another version?")?;
     let layout = &manifest.layout;
+    let (app_file, app_packed) = app_file(&program, file, layout.app_file);
     Ok(Report {
         digest: digest(file),
         sizes: Sizes {
             file: elf::to_u64(file.len()),
             app: layout.app.len,
-            app_file: layout.app_file.len,
+            app_file,
+            app_packed,
             libos: layout.libos.len,
             stubs: layout.stubs.len,
             sites: layout.sites.len,
@@ -94,6 +99,20 @@ fn report(file: &[u8]) -> Result<Report> {
         segments: segments(&program, &manifest),
         manifest,
     })
+}
+
+/// Length of the program's file in the part `range`, and of what is compressed of it.
+fn app_file(program: &Program, file: &[u8], range: Range) -> (u64, u64) {
+    let mut segments = program.segments.iter();
+    let part = segments.find(|segment| segment.vaddr == range.start && range.len != 0);
+    let bytes = part.and_then(|part| {
+        let start = usize::try_from(part.offset).ok()?;
+        file.get(start..)?.get(..usize::try_from(part.filesz).ok()?)
+    });
+    match bytes.and_then(PackedFile::of_part) {
+        Some((record, packed)) => (record.len, elf::to_u64(packed.len())),
+        None => (range.len, 0),
+    }
 }
 
 fn digest(file: &[u8]) -> String {
@@ -212,11 +231,12 @@ fn sizes(lines: &[(&str, u64)], out: &mut String) -> std::fmt::Result {
 }
 
 impl Report {
-    fn sites_and_sizes(&self) -> [(&'static str, u64); 6] {
+    fn sites_and_sizes(&self) -> [(&'static str, u64); 7] {
         let sizes = &self.sizes;
         [
             ("file", sizes.file),
             ("program", sizes.app_file),
+            ("packed", sizes.app_packed),
             ("libos", sizes.libos),
             ("stubs", sizes.stubs),
             ("table", sizes.sites),

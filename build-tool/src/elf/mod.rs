@@ -3,6 +3,7 @@
 //! - [`parse`]: bytes to [`Program`]; says why a program cannot become an image.
 //! - [`layout`]: where in the address space each part of an image goes.
 //! - [`emit`]: parts and addresses to the bytes of an image.
+//! - [`pack`]: the program's symbols, compressed.
 //! - [`note`]: the manifest in its note.
 //! - [`symbols`]: addresses of the libOS's named places.
 //!
@@ -11,6 +12,7 @@
 pub mod emit;
 pub mod layout;
 pub mod note;
+pub mod pack;
 pub mod parse;
 pub mod symbols;
 

@@ -114,7 +114,8 @@ pub struct App {
     /// Where `brk` starts: just behind the highest segment, page-aligned. The break itself moves in
     /// [`BootInfo::memory`] if nothing is reserved here.
     pub break_start: u64,
-    /// The application's whole ELF file, read-only: what `/proc/self/exe` shows.
+    /// The application's ELF file, read-only: what `/proc/self/exe` shows. Its end may be compressed, see
+    /// [`crate::image::PackedFile`].
     pub file: Span,
     /// The path that `/proc/self/exe` names.
     pub path: Text,

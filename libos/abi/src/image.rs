@@ -24,6 +24,48 @@ pub mod symbols {
     pub const HYPERCALL_END: &str = "libos_hypercall_end";
 }
 
+/// Ends the application's file part if what lies behind the file's segments (symbols, section headers)
+/// is compressed there: the part is then [`loaded`](Self::loaded) bytes of the file as they are,
+/// DEFLATE data (RFC 1951) that holds the rest, and this record. Otherwise the part is the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PackedFile {
+    /// How many bytes are as they are.
+    pub loaded: u64,
+    /// Length of the whole file, in bytes.
+    pub len: u64,
+}
+
+impl PackedFile {
+    /// Length of the record, in bytes.
+    pub const SIZE: usize = 24;
+
+    const MAGIC: [u8; 8] = *b"\x7fpacked\n";
+
+    /// As it stands in the image.
+    pub fn to_bytes(self) -> [u8; Self::SIZE] {
+        let mut bytes = [0; Self::SIZE];
+        bytes[..8].copy_from_slice(&Self::MAGIC);
+        bytes[8..16].copy_from_slice(&self.loaded.to_le_bytes());
+        bytes[16..].copy_from_slice(&self.len.to_le_bytes());
+        bytes
+    }
+
+    /// The record at the end of `part`, and the compressed bytes before it; `None` if the part is the
+    /// file as it is.
+    pub fn of_part(part: &[u8]) -> Option<(Self, &[u8])> {
+        let (rest, record) = part.split_last_chunk::<{ Self::SIZE }>()?;
+        let (magic, words) = record.split_first_chunk()?;
+        let (loaded, len) = words.split_first_chunk()?;
+        let packed = Self {
+            loaded: u64::from_le_bytes(*loaded),
+            len: u64::from_le_bytes(*len.first_chunk()?),
+        };
+        let start = usize::try_from(packed.loaded).ok()?;
+        let is_one = *magic == Self::MAGIC && packed.loaded <= packed.len;
+        is_one.then_some((packed, rest.get(start..)?))
+    }
+}
+
 /// One redirected site. Sorted by `syscall` in the image's table, so that an address in a stub can
 /// be shown as the address in the application that it stands for, and back.
 #[repr(C)]
@@ -38,4 +80,30 @@ pub struct Site {
     /// Link-time address where the application goes on; `syscall + 2`, or inside the stub if
     /// instructions behind the `syscall` were displaced.
     pub resume: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packed_file_is_told_from_a_plain_one() {
+        let record = PackedFile { loaded: 3, len: 10 };
+        let part = [b"ELFpacked bytes".as_slice(), &record.to_bytes()].concat();
+        assert_eq!(
+            PackedFile::of_part(&part),
+            Some((record, &b"packed bytes"[..]))
+        );
+        assert_eq!(PackedFile::of_part(&part[..part.len() - 1]), None);
+        assert_eq!(PackedFile::of_part(b"ELF"), None);
+    }
+
+    #[test]
+    fn a_record_that_contradicts_itself_is_none() {
+        for (loaded, len) in [(4, 3), (99, 100)] {
+            let record = PackedFile { loaded, len };
+            let part = [b"ELF".as_slice(), &record.to_bytes()].concat();
+            assert_eq!(PackedFile::of_part(&part), None, "{record:?}");
+        }
+    }
 }

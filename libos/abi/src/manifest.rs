@@ -42,7 +42,7 @@ pub struct Layout {
     pub stubs: Range,
     /// The site table, an array of [`crate::image::Site`].
     pub sites: Range,
-    /// The application's ELF file, whole.
+    /// The application's ELF file; its end may be compressed, see [`crate::image::PackedFile`].
     pub app_file: Range,
     /// The root file system, a `newc` cpio archive; length 0 if there is none.
     pub rootfs: Range,

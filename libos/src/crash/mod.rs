@@ -12,6 +12,8 @@ pub mod unwind;
 use core::fmt::{self, Write};
 
 use crate::arch::frame::TrapFrame;
+#[cfg(not(test))]
+use crate::fs::packed::FileBytes;
 use crate::syscall::signal_name;
 use crate::task::Fault;
 
@@ -55,13 +57,7 @@ pub fn report(
 #[cfg(not(test))]
 pub fn tell(frame: &TrapFrame, fault: &Fault) {
     let program = crate::start::boot().map(|boot| {
-        // SAFETY: the tender mapped the file read-only for the life of the process.
-        let file = unsafe {
-            core::slice::from_raw_parts(
-                boot.app.file.start as *const u8,
-                usize::try_from(boot.app.file.len).unwrap_or(0),
-            )
-        };
+        let file = FileBytes::of_part(crate::fs::root::bytes(boot.app.file));
         // SAFETY: the tender's texts stay mapped and unchanged.
         let path = core::str::from_utf8(unsafe { boot.app.path.as_slice() }).unwrap_or("program");
         let extent = (boot.app.extent.start, boot.app.extent.end());

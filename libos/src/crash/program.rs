@@ -4,12 +4,14 @@ use object::elf::{FileHeader64, STT_FUNC};
 use object::read::elf::{FileHeader, SectionHeader, Sym};
 use object::{LittleEndian, SectionIndex};
 
+use crate::fs::packed::FileBytes;
+
 type Header = FileHeader64<LittleEndian>;
 
 /// The file, and where it was loaded.
 #[derive(Clone, Copy)]
 pub struct Program<'a> {
-    file: &'a [u8],
+    file: FileBytes,
     bias: u64,
     extent: (u64, u64),
     name: &'a str,
@@ -35,7 +37,7 @@ pub struct Section<'a> {
 
 impl<'a> Program<'a> {
     /// The program `file`, loaded with `bias` to `[start, end)`.
-    pub fn new(file: &'a [u8], bias: u64, (start, end): (u64, u64), name: &'a str) -> Self {
+    pub fn new(file: FileBytes, bias: u64, (start, end): (u64, u64), name: &'a str) -> Self {
         Self {
             file,
             bias,
@@ -104,7 +106,9 @@ mod tests {
 
     #[test]
     fn this_test_finds_itself() {
-        let file = std::fs::read("/proc/self/exe").expect("own executable");
+        let file = std::fs::read("/proc/self/exe")
+            .expect("own executable")
+            .leak();
         let here = this_test_finds_itself as fn() as usize as u64;
         // Where the dynamic loader put this program: the lowest mapping of the file.
         let maps = std::fs::read_to_string("/proc/self/maps").expect("maps");
@@ -114,7 +118,7 @@ mod tests {
             .find(|line| line.ends_with(exe.to_str().expect("UTF-8")))
             .and_then(|line| u64::from_str_radix(line.split('-').next()?, 16).ok())
             .expect("own mapping");
-        let program = Program::new(&file, base, (base, u64::MAX), "bin/me");
+        let program = Program::new(FileBytes::from(&*file), base, (base, u64::MAX), "bin/me");
         let symbol = program.symbol(here + 1).expect("a symbol");
         assert!(symbol.name.contains("this_test_finds_itself"), "{symbol:?}");
         assert_eq!(symbol.address, here);
@@ -130,7 +134,11 @@ mod tests {
     #[test]
     fn what_is_not_an_elf_file_has_no_symbols() {
         for file in [&b""[..], b"\x7fELF", &[0; 4096]] {
-            assert!(Program::new(file, 0, (0, 1), "x").symbol(0).is_none());
+            assert!(
+                Program::new(file.into(), 0, (0, 1), "x")
+                    .symbol(0)
+                    .is_none()
+            );
         }
     }
 }

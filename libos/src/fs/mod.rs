@@ -9,6 +9,7 @@
 //! - [`tmpfs`]: the file system in memory, over the image's archive ([`cpio`]).
 //! - [`devfs`], [`procfs`], [`sysfs`] behind `/dev`, `/proc`, `/sys`; [`pseudo`] is what the last two
 //!   are built of.
+//! - [`packed`], [`inflate`]: the program's own file, of which a part is compressed.
 //! - [`locks`]: flock(2) and fcntl(2) locks. [`root`]: the tree that a program finds.
 
 pub mod blocking;
@@ -20,11 +21,13 @@ pub mod epoll;
 pub mod eventfd;
 pub mod fdtable;
 pub mod file;
+pub mod inflate;
 pub mod inode;
 pub mod inotify;
 pub mod locks;
 pub mod memfd;
 pub mod multiplex;
+pub mod packed;
 pub mod pipe;
 pub mod poll;
 pub mod procfs;

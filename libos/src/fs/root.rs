@@ -8,6 +8,7 @@ use libos_abi::boot::{BootInfo, Span};
 
 use crate::errno::{Errno, Result};
 use crate::fs::inode::{Inode, Ownership};
+use crate::fs::packed::FileBytes;
 use crate::fs::tmpfs::{Node, TmpFs};
 use crate::fs::vfs::{Dentry, Mount, MountFlags, Path};
 use crate::fs::{cpio, devfs, procfs, sysfs};
@@ -34,7 +35,7 @@ pub struct Plan {
     /// The archive; empty if there is none.
     pub archive: &'static [u8],
     /// The program's path and bytes.
-    pub program: (&'static [u8], &'static [u8]),
+    pub program: (&'static [u8], FileBytes),
     /// Host name.
     pub hostname: &'static [u8],
     /// The caller's user and group.
@@ -52,7 +53,10 @@ impl Plan {
         Self {
             archive: bytes(boot.rootfs),
             // SAFETY: the tender's texts stay mapped and unchanged.
-            program: (unsafe { boot.app.path.as_slice() }, bytes(boot.app.file)),
+            program: (
+                unsafe { boot.app.path.as_slice() },
+                FileBytes::of_part(bytes(boot.app.file)),
+            ),
             // SAFETY: as above.
             hostname: unsafe { boot.hostname.as_slice() },
             ids: (uid, gid),
@@ -64,7 +68,7 @@ impl Plan {
 }
 
 /// The bytes of a span of the image.
-fn bytes(span: Span) -> &'static [u8] {
+pub(crate) fn bytes(span: Span) -> &'static [u8] {
     let (Ok(start), Ok(len)) = (usize::try_from(span.start), usize::try_from(span.len)) else {
         return &[];
     };
@@ -172,7 +176,7 @@ fn directory(root: &Arc<Node>, path: &[u8], mode: u32) -> Result<Arc<Node>> {
 }
 
 /// Puts a file at `path` unless something is there.
-fn file(root: &Arc<Node>, path: &[u8], mode: u32, content: &'static [u8]) -> Result<()> {
+fn file(root: &Arc<Node>, path: &[u8], mode: u32, content: FileBytes) -> Result<()> {
     let slash = path.iter().rposition(|&byte| byte == b'/').unwrap_or(0);
     let name = path.get(slash + 1..).filter(|name| !name.is_empty());
     let name = name.ok_or(Errno::EISDIR)?;
@@ -229,7 +233,7 @@ fn write_etc(root: &Arc<Node>, plan: &Plan) -> Result<()> {
         ),
     ];
     for (path, content) in files {
-        file(root, path, 0o644, content)?;
+        file(root, path, 0o644, content.into())?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use libos_abi::PAGE_SIZE;
 
 use crate::errno::{Errno, Result};
 use crate::fs::inode::SeekTo;
+use crate::fs::packed::FileBytes;
 use crate::fs::tmpfs::pageset::PageSet;
 use crate::mm::PageRun;
 use crate::user::{Dest, Source};
@@ -26,7 +27,7 @@ const GROWTH: usize = 8;
 #[derive(Default)]
 pub struct Contents {
     /// Bytes of a lower tree; those beyond `size` or behind `run` don't count.
-    lower: &'static [u8],
+    lower: FileBytes,
     /// Own bytes, once there are any; from then on `lower` is empty.
     run: Option<PageRun>,
     size: u64,
@@ -36,10 +37,10 @@ pub struct Contents {
 
 impl Contents {
     /// Borrowed bytes.
-    pub fn over(lower: &'static [u8]) -> Self {
+    pub fn over(lower: FileBytes) -> Self {
         let mut contents = Self {
             lower,
-            size: lower.len() as u64,
+            size: lower.size() as u64,
             ..Self::default()
         };
         contents.present.insert(0..pages(contents.size));
@@ -86,18 +87,20 @@ impl Contents {
         if count == 0 {
             return Ok(0);
         }
-        let bytes = self.bytes();
-        let stored = match usize::try_from(offset) {
-            Ok(start) if start < bytes.len() => &bytes[start..bytes.len().min(start + count)],
-            _ => &[],
-        };
-        let done = if stored.is_empty() {
-            0
-        } else {
-            dest.put(stored)?
-        };
-        if done < stored.len() || done == count {
-            return Ok(done);
+        let mut done = 0;
+        loop {
+            let stored = self.stored(offset + done as u64, count - done);
+            if stored.is_empty() {
+                break;
+            }
+            let put = match dest.put(stored) {
+                Err(_) if done > 0 => return Ok(done),
+                result => result?,
+            };
+            done += put;
+            if put < stored.len() || done == count {
+                return Ok(done);
+            }
         }
         match dest.put_zeroes(count - done) {
             Ok(zeroes) => Ok(done + zeroes),
@@ -139,8 +142,11 @@ impl Contents {
             return self.extend(size);
         }
         self.present.remove(&(pages(size)..u64::MAX));
+        if self.lower.rest.is_some() {
+            self.copy_up(size)?;
+        }
         match &mut self.run {
-            None => self.lower = &self.lower[..index(size)],
+            None => self.lower.plain = &self.lower.plain[..index(size)],
             Some(run) if size == 0 && !run.is_pinned() => self.run = None,
             Some(run) => run.shrink(index(size)),
         }
@@ -238,11 +244,14 @@ impl Contents {
         self.run.as_ref().is_some_and(PageRun::is_pinned)
     }
 
-    fn bytes(&self) -> &[u8] {
-        match &self.run {
-            Some(run) => run.bytes(),
-            None => self.lower,
-        }
+    /// At most `count` bytes from `offset` on that are in memory, and lie together.
+    fn stored(&self, offset: u64, count: usize) -> &[u8] {
+        let offset = index(offset);
+        let bytes = match &self.run {
+            Some(run) => run.bytes().get(offset..).unwrap_or(&[]),
+            None => self.lower.run_from(offset),
+        };
+        &bytes[..bytes.len().min(count)]
     }
 
     fn run_len(&self) -> u64 {
@@ -254,13 +263,18 @@ impl Contents {
         if self.run.is_some() {
             return Ok(());
         }
-        let wanted = end.max(self.lower.len() as u64);
+        let lower = self.lower;
+        let wanted = end.max(lower.size() as u64);
         let mut run = PageRun::reserve(index(wanted.max(FIRST_RESERVATION)))
             .or_else(|_| PageRun::reserve(index(wanted)))
             .map_err(|_| NO_MEMORY)?;
-        run.grow(self.lower.len()).map_err(|_| NO_MEMORY)?;
-        run.bytes_mut().copy_from_slice(self.lower);
-        self.lower = &[];
+        run.grow(lower.size()).map_err(|_| NO_MEMORY)?;
+        let (plain, rest) = run.bytes_mut().split_at_mut(lower.plain.len());
+        plain.copy_from_slice(lower.plain);
+        for (byte, &unpacked) in rest.iter_mut().zip(lower.run_from(plain.len())) {
+            *byte = unpacked;
+        }
+        self.lower = FileBytes::default();
         self.run = Some(run);
         Ok(())
     }
@@ -319,9 +333,34 @@ mod tests {
     }
 
     #[test]
+    fn packed_bytes_are_read_and_copied_like_others() {
+        let whole: Vec<u8> = (0..20_000_u32)
+            .map(|at| at.to_le_bytes()[at as usize % 2])
+            .collect();
+        let packed = || Contents::over(crate::fs::packed::tests::packed(&whole, 7000));
+        assert!(all(&packed()) == whole);
+        let mut across = [0; 100];
+        assert_eq!(packed().read(6950, &mut Dest::kernel(&mut across)), Ok(100));
+        assert_eq!(across, whole[6950..7050]);
+        let mut changed = packed();
+        write(&mut changed, 9000, b"!");
+        let mut expected = whole.clone();
+        expected[9000] = b'!';
+        assert!(all(&changed) == expected);
+        for size in [0, 6999, 7001, 30_000] {
+            let mut cut = packed();
+            cut.truncate(size).expect("room");
+            cut.truncate(30_000).expect("room");
+            let mut expected = whole[..whole.len().min(index(size))].to_vec();
+            expected.resize(30_000, 0);
+            assert!(all(&cut) == expected, "{size}");
+        }
+    }
+
+    #[test]
     fn borrowed_bytes_are_copied_at_the_first_change() {
         static LOWER: &[u8] = b"hello world";
-        let mut contents = Contents::over(LOWER);
+        let mut contents = Contents::over(LOWER.into());
         assert_eq!((contents.size(), contents.own_pages()), (11, 0));
         contents.truncate(5).expect("no memory needed");
         assert_eq!(all(&contents), b"hello");
@@ -351,7 +390,7 @@ mod tests {
         static LOWER: [u8; 9000] = [7; 9000];
         let mut random = Random::new(11);
         for round in 0..20 {
-            let mut contents = Contents::over(&LOWER);
+            let mut contents = Contents::over(LOWER.as_slice().into());
             let mut model = LOWER.to_vec();
             for step in 0..200 {
                 let offset = random.below(30_000);

@@ -10,6 +10,7 @@ use crate::fs::inode::{
     Allocate, Change, EmitEntry, Extras, FileType, FsStatistics, Inode, Metadata, NewNode,
     Ownership, RenameMode, SeekTo, SetXattr,
 };
+use crate::fs::packed::FileBytes;
 use crate::fs::tmpfs::directory::Directory;
 use crate::fs::tmpfs::lower::{LowerDirectory, LowerEntry, LowerNode};
 use crate::fs::tmpfs::regular::Regular;
@@ -107,7 +108,7 @@ impl Node {
     pub fn regular_over(
         fs: &Arc<TmpFs>,
         owner: Ownership,
-        bytes: &'static [u8],
+        bytes: FileBytes,
         mtime: Timespec,
     ) -> Arc<Self> {
         Self::new(fs, owner, Body::Regular(Regular::over(bytes)), mtime)
@@ -170,7 +171,9 @@ impl Node {
     fn over(&self, entry: &LowerEntry<'_>) -> Arc<Self> {
         let (fs, owner, time) = (&self.fs, entry.owner, entry.mtime);
         let make = || match &entry.node {
-            LowerNode::Regular(bytes) => Self::regular_over(fs, owner, bytes, time),
+            LowerNode::Regular(bytes) => {
+                Self::regular_over(fs, owner, FileBytes::from(*bytes), time)
+            }
             LowerNode::Directory(lower) => Self::directory_over(fs, owner, Arc::clone(lower), time),
             LowerNode::Symlink(target) => {
                 Self::new(fs, owner, Body::Symlink(Arc::from(*target)), time)

@@ -3,6 +3,7 @@
 use crate::errno::{Errno, Result};
 use crate::fs::file::{FilePages, Io, OpenFlags, Written};
 use crate::fs::inode::{Allocate, SeekTo};
+use crate::fs::packed::FileBytes;
 use crate::fs::tmpfs::TmpFs;
 use crate::fs::tmpfs::contents::Contents;
 use crate::sync::SpinLock;
@@ -49,7 +50,7 @@ impl Default for Regular {
 
 impl Regular {
     /// A file that borrows `bytes` until it is changed.
-    pub fn over(bytes: &'static [u8]) -> Self {
+    pub fn over(bytes: FileBytes) -> Self {
         Self::with(Contents::over(bytes))
     }
 

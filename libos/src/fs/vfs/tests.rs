@@ -46,7 +46,7 @@ impl World {
     fn over(archive: &'static [u8]) -> Self {
         let root = build(&Plan {
             archive,
-            program: (b"/usr/bin/program", b"program"),
+            program: (b"/usr/bin/program", b"program".as_slice().into()),
             hostname: b"host",
             ids: (1000, 1000),
             limit: 1 << 30,

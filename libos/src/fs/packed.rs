@@ -1,0 +1,162 @@
+//! Bytes of a file in the image, the end of which may be compressed.
+//!
+//! Main types: [`FileBytes`], [`Packed`]. That is the program's own file: what its segments show lies
+//! in memory as it is; the rest, symbols above all, is only read for a backtrace, and unpacked when it
+//! first is. Neighbours: [`crate::fs::tmpfs`] and the crash report read it; the build tool writes it
+//! ([`PackedFile`]).
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use libos_abi::image::PackedFile;
+use object::read::ReadRef;
+
+use crate::fs::inflate::inflate;
+use crate::sync::SpinLock;
+
+/// A file's bytes, in one part or two.
+#[derive(Clone, Copy, Default)]
+pub struct FileBytes {
+    /// The beginning, or all.
+    pub plain: &'static [u8],
+    /// What follows.
+    pub rest: Option<&'static Packed>,
+}
+
+impl FileBytes {
+    /// The program's file, which the image's part `part` holds.
+    pub fn of_part(part: &'static [u8]) -> Self {
+        let Some((record, bytes)) = PackedFile::of_part(part) else {
+            return part.into();
+        };
+        let split = part.len() - bytes.len() - PackedFile::SIZE;
+        let rest = Packed {
+            bytes,
+            len: usize::try_from(record.len - record.loaded).unwrap_or(0),
+            unpacked: SpinLock::new(None),
+        };
+        Self {
+            plain: &part[..split],
+            rest: Some(Box::leak(Box::new(rest))),
+        }
+    }
+}
+
+impl From<&'static [u8]> for FileBytes {
+    fn from(plain: &'static [u8]) -> Self {
+        Self { plain, rest: None }
+    }
+}
+
+/// Bytes that are unpacked when they are first wanted.
+pub struct Packed {
+    bytes: &'static [u8],
+    len: usize,
+    unpacked: SpinLock<Option<&'static [u8]>>,
+}
+
+impl Packed {
+    /// How many bytes it holds.
+    #[expect(clippy::len_without_is_empty, reason = "it is never empty")]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The bytes; none if they are damaged or there is no memory for them.
+    pub fn unpacked(&self) -> &'static [u8] {
+        let mut unpacked = self.unpacked.lock();
+        unpacked.get_or_insert_with(|| Vec::leak(inflate(self.bytes, self.len).unwrap_or_default()))
+    }
+}
+
+/// For parsers of ELF files. No structure lies in both parts: one ends with the last segment.
+impl<'a> ReadRef<'a> for FileBytes {
+    fn len(self) -> Result<u64, ()> {
+        Ok(self.size() as u64)
+    }
+
+    fn read_bytes_at(self, offset: u64, size: u64) -> Result<&'a [u8], ()> {
+        let (part, offset) = self.part(offset)?;
+        part.read_bytes_at(offset, size)
+    }
+
+    fn read_bytes_at_until(
+        self,
+        range: core::ops::Range<u64>,
+        delimiter: u8,
+    ) -> Result<&'a [u8], ()> {
+        let (part, start) = self.part(range.start)?;
+        let end =
+            (part.len() as u64).min(start.saturating_add(range.end.saturating_sub(range.start)));
+        part.read_bytes_at_until(start..end, delimiter)
+    }
+}
+
+impl FileBytes {
+    /// How many bytes there are.
+    pub fn size(self) -> usize {
+        self.plain.len() + self.rest.map_or(0, Packed::len)
+    }
+
+    /// The bytes from `offset` on as far as they lie together; none at the end.
+    pub fn run_from(self, offset: usize) -> &'static [u8] {
+        match (offset.checked_sub(self.plain.len()), self.rest) {
+            (None, _) => &self.plain[offset..],
+            (Some(behind), Some(rest)) => rest.unpacked().get(behind..).unwrap_or(&[]),
+            (Some(_), None) => &[],
+        }
+    }
+
+    /// The part that holds the byte at `offset`, and where in it.
+    fn part(self, offset: u64) -> Result<(&'static [u8], u64), ()> {
+        match (offset.checked_sub(self.plain.len() as u64), self.rest) {
+            (Some(behind), Some(rest)) => Ok((rest.unpacked(), behind)),
+            _ => Ok((self.plain, offset)),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use miniz_oxide::deflate::compress_to_vec;
+
+    /// A file in two parts, the first of `loaded` bytes.
+    pub fn packed(bytes: &[u8], loaded: usize) -> FileBytes {
+        let record = PackedFile {
+            loaded: loaded as u64,
+            len: bytes.len() as u64,
+        };
+        let rest = compress_to_vec(&bytes[loaded..], 9);
+        let part = [&bytes[..loaded], &rest, &record.to_bytes()].concat();
+        FileBytes::of_part(Vec::leak(part))
+    }
+
+    #[test]
+    fn both_parts_are_read() {
+        let file = packed(b"segments;symbols\0sections", 9);
+        assert_eq!(file.len(), Ok(25));
+        assert_eq!(file.plain, b"segments;");
+        assert_eq!(file.read_bytes_at(0, 8), Ok(&b"segments"[..]));
+        assert_eq!(file.read_bytes_at(9, 7), Ok(&b"symbols"[..]));
+        assert_eq!(file.read_bytes_at_until(11..25, 0), Ok(&b"mbols"[..]));
+        assert_eq!(file.read_bytes_at(9, 17), Err(()));
+        assert_eq!(file.read_bytes_at(4, 8), Err(()), "not across the parts");
+    }
+
+    #[test]
+    fn a_damaged_rest_is_empty() {
+        let mut part = b"ELFELFELF".to_vec();
+        part.extend(PackedFile { loaded: 3, len: 99 }.to_bytes());
+        let file = FileBytes::of_part(Vec::leak(part));
+        assert_eq!(file.rest.map(Packed::unpacked), Some(&b""[..]));
+        assert_eq!(file.read_bytes_at(3, 1), Err(()));
+    }
+
+    #[test]
+    fn a_plain_file_has_one_part() {
+        let file = FileBytes::of_part(b"ELF file");
+        assert!(file.rest.is_none());
+        assert_eq!(file.read_bytes_at(4, 4), Ok(&b"file"[..]));
+    }
+}
