@@ -25,6 +25,8 @@ fn main() {
         println!("cargo:rustc-link-arg-bins={argument}");
     }
     let directory = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
-    println!("cargo:rerun-if-changed=discard.ld");
-    println!("cargo:rustc-link-arg-bins=-Wl,-T,{directory}/discard.ld");
+    for script in ["discard.ld", "order.ld"] {
+        println!("cargo:rerun-if-changed={script}");
+        println!("cargo:rustc-link-arg-bins=-Wl,-T,{directory}/{script}");
+    }
 }
