@@ -348,11 +348,18 @@ fn arguments(facts: &Facts<'_>) -> Vec<Vec<u8>> {
     args
 }
 
-/// The manifest's environment, then the caller's if it is passed on, then the command line's; a later
-/// one takes the place of an earlier one of the same name.
+/// What every image finds set, as a container does.
+const BASE_ENVIRONMENT: [&[u8]; 2] = [
+    b"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    b"HOME=/root",
+];
+
+/// The base environment, then the manifest's, then the caller's if it is passed on, then the command line's; a
+/// later one takes the place of an earlier one of the same name.
 fn environment(facts: &Facts<'_>) -> Vec<Vec<u8>> {
     let manifest = facts.image.manifest.env.iter();
     let mut layers = vec![
+        BASE_ENVIRONMENT.map(<[u8]>::to_vec).to_vec(),
         manifest
             .map(|(name, value)| format!("{name}={value}").into_bytes())
             .collect(),
