@@ -147,11 +147,17 @@ fn wake_matching(address: usize, count: usize, bitset: u32) -> usize {
 }
 
 fn take_first(address: usize, bitset: u32) -> Option<Arc<Thread>> {
+    let matches = |waiter: &Waiter| waiter.address == address && waiter.bitset & bitset != 0;
     let mut waiters = bucket(address).lock();
-    let index = waiters
-        .iter()
-        .position(|waiter| waiter.address == address && waiter.bitset & bitset != 0)?;
-    waiters.remove(index).map(|waiter| waiter.thread)
+    // The first of the bucket is the usual one.
+    let waiter = match waiters.front() {
+        Some(first) if matches(first) => waiters.pop_front(),
+        _ => {
+            let index = waiters.iter().position(matches)?;
+            waiters.remove(index)
+        }
+    };
+    waiter.map(|waiter| waiter.thread)
 }
 
 /// Wakes up to `wake_count` waiters of `from` and moves up to `move_count` others to `to`. Returns

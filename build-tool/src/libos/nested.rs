@@ -31,6 +31,11 @@ pub enum Output {
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 const PROFILE: &str = "libos";
 
+/// What a profile cannot say: how large a function may be that is put in place of its calls, in LLVM's
+/// units. With the usual bounds (50; 325 for those marked `#[inline]`, as most of the standard
+/// library's) the libOS is 7 % larger and not faster. Separated as `CARGO_ENCODED_RUSTFLAGS` wants it.
+const INLINING: &str = "-Cllvm-args=-inline-threshold=35\x1f-Cllvm-args=-inlinehint-threshold=35";
+
 /// Builds the libOS of `workspace` under `target_dir`.
 ///
 /// # Errors
@@ -64,6 +69,7 @@ pub fn build(
         command.arg("--quiet");
     }
     clean_environment(&mut command);
+    command.env("CARGO_ENCODED_RUSTFLAGS", INLINING);
     run(command)?;
     let directory = target_dir.join(TARGET).join(PROFILE);
     Ok(Built {

@@ -33,7 +33,7 @@ impl GlobalHeap {
 // SAFETY: `Heap` hands out blocks that don't overlap, of the size and alignment asked for, and
 // touches them no more until they are freed; the lock makes that hold for every caller.
 unsafe impl GlobalAlloc for GlobalHeap {
-    #[inline]
+    #[inline(always)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's duty.
         unsafe { self.0.lock().allocate(layout) }

@@ -24,11 +24,13 @@ impl RunQueue {
     }
 
     /// Puts `thread` at the end.
+    #[inline(always)]
     pub fn push(&self, thread: Arc<Thread>) {
         self.threads.lock().push_back(thread);
     }
 
     /// Takes the thread that has waited longest.
+    #[inline(always)]
     pub fn pop(&self) -> Option<Arc<Thread>> {
         self.threads.lock().pop_front()
     }

@@ -158,10 +158,14 @@ impl WaitQueue {
     }
 
     fn leave(&self, thread: &Arc<Thread>) {
-        self.inner
-            .lock()
-            .sleepers
-            .retain(|other| !Arc::ptr_eq(other, thread));
+        let sleepers = &mut self.inner.lock().sleepers;
+        match sleepers.front() {
+            // Whoever woke it took it out already.
+            None => {}
+            // A thread stands here once.
+            Some(first) if Arc::ptr_eq(first, thread) => drop(sleepers.pop_front()),
+            Some(_) => sleepers.retain(|other| !Arc::ptr_eq(other, thread)),
+        }
     }
 }
 

@@ -71,7 +71,7 @@ fn serve_traced(frame: &mut TrapFrame, number: u64) {
 }
 
 /// Stores the result; attends to signals and scheduling if anything is pending.
-#[inline]
+#[inline(always)]
 fn finish(frame: &mut TrapFrame, number: u64, result: Result<usize, Errno>) {
     match result {
         Ok(value) => frame.rax = value as u64,

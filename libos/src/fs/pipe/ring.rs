@@ -169,14 +169,23 @@ impl Ring {
         }
     }
 
+    /// Where the byte `behind` the first lies, or would lie: at most the capacity behind it.
+    #[inline(always)]
+    fn place(&self, behind: usize) -> usize {
+        let at = self.head + behind;
+        // A division would take longer than the rest of a short read.
+        if at < self.bytes.len() {
+            at
+        } else {
+            at - self.bytes.len()
+        }
+    }
+
+    #[inline(always)]
     fn discard_bytes(&mut self, count: usize) {
         self.len -= count;
         // Starting over at 0 keeps a ping-pong on the same cache line.
-        self.head = if self.len == 0 {
-            0
-        } else {
-            (self.head + count) % self.bytes.len()
-        };
+        self.head = if self.len == 0 { 0 } else { self.place(count) };
     }
 
     fn add(&mut self, source: &mut Source<'_>, count: usize) -> Result<usize> {
@@ -184,7 +193,7 @@ impl Ring {
         self.reserve(self.len + count)?;
         let mut added = 0;
         while added < count {
-            let at = (self.head + self.len) % self.bytes.len();
+            let at = self.place(self.len);
             let end = self.bytes.len().min(at + count - added);
             let wanted = end - at;
             match source.take(&mut self.bytes[at..end]) {
@@ -211,7 +220,7 @@ impl Ring {
         let count = count.min(dest.room());
         let mut done = 0;
         while done < count {
-            let at = (self.head + skip + done) % self.bytes.len();
+            let at = self.place(skip + done);
             let end = self.bytes.len().min(at + count - done);
             match dest.put(&self.bytes[at..end]) {
                 Ok(put) => {

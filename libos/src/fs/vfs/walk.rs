@@ -335,9 +335,12 @@ fn skip_slashes(path: &[u8], at: usize) -> usize {
         .map_or(path.len(), |count| at + count)
 }
 
+/// How long a path may be that stays off the heap, in bytes. All of them are copied whenever one moves.
+const INLINE: usize = 120;
+
 /// A path as calls receive it: short ones stay off the heap.
 pub struct PathName {
-    inline: [u8; 256],
+    inline: [u8; INLINE],
     len: usize,
     long: Vec<u8>,
 }
@@ -352,7 +355,7 @@ impl PathName {
             return Err(Errno::ENAMETOOLONG);
         }
         let mut name = Self {
-            inline: [0; 256],
+            inline: [0; INLINE],
             len: bytes.len(),
             long: Vec::new(),
         };
@@ -369,7 +372,7 @@ impl PathName {
     /// EFAULT; ENAMETOOLONG for 4096 bytes or more.
     pub fn read(ptr: crate::user::UserPtr<u8>) -> Result<Self> {
         let mut name = Self {
-            inline: [0; 256],
+            inline: [0; INLINE],
             len: 0,
             long: Vec::new(),
         };
