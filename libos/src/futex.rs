@@ -6,9 +6,10 @@
 //!
 //! Neighbours: `sched` sleeps and wakes; `syscall::task` decodes.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 use crate::errno::{Errno, Result};
 use crate::sync::SpinLock;
@@ -34,11 +35,39 @@ struct Waiter {
 type Bucket = SpinLock<VecDeque<Waiter>>;
 
 const BUCKETS: usize = 256;
-static TABLE: [Bucket; BUCKETS] = [const { SpinLock::new(VecDeque::new()) }; BUCKETS];
+
+/// Made at its first use: 10 KiB less in each image.
+static TABLE: AtomicPtr<[Bucket; BUCKETS]> = AtomicPtr::new(core::ptr::null_mut());
+
+fn table() -> &'static [Bucket; BUCKETS] {
+    let made = TABLE.load(Ordering::Acquire);
+    // SAFETY: null or what `make_table` stored, which is never freed nor borrowed exclusively.
+    unsafe { made.as_ref() }.unwrap_or_else(make_table)
+}
+
+#[cold]
+fn make_table() -> &'static [Bucket; BUCKETS] {
+    let buckets: Box<[Bucket]> = (0..BUCKETS).map(|_| Bucket::default()).collect();
+    let Ok(new) = <Box<[Bucket; BUCKETS]>>::try_from(buckets) else {
+        unreachable!("as many as were made")
+    };
+    let new = Box::leak(new);
+    let old = TABLE.compare_exchange(
+        core::ptr::null_mut(),
+        new,
+        Ordering::AcqRel,
+        Ordering::Acquire,
+    );
+    match old {
+        Ok(_) => new,
+        // SAFETY: another thread (of a host test) was faster; as in `table`.
+        Err(other) => unsafe { &*other },
+    }
+}
 
 fn bucket(address: usize) -> &'static Bucket {
     // Words are 4-byte aligned and often neighbours in a cache line; mix in higher bits.
-    &TABLE[(address >> 2 ^ address >> 10 ^ address >> 18) % BUCKETS]
+    &table()[(address >> 2 ^ address >> 10 ^ address >> 18) % BUCKETS]
 }
 
 fn checked(word: UserPtr<u32>) -> Result<usize> {
@@ -107,7 +136,7 @@ fn sleep(thread: &Arc<Thread>, deadline: Option<Instant>) -> Result<()> {
 
 /// Takes `thread` out of whichever bucket it stands in (it may have been requeued).
 fn forget(thread: &Arc<Thread>) {
-    for bucket in &TABLE {
+    for bucket in table() {
         let mut waiters = bucket.lock();
         let before = waiters.len();
         waiters.retain(|waiter| !Arc::ptr_eq(&waiter.thread, thread));

@@ -32,6 +32,7 @@ pub mod random;
 pub mod report;
 pub mod sched;
 pub mod signal;
+pub mod sorted_map;
 #[cfg(not(test))]
 pub mod start;
 pub mod sync;

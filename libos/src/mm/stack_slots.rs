@@ -52,15 +52,17 @@ impl StackSlots {
         let size = |value: u64| usize::try_from(value).unwrap_or(0);
         for zone in zones.iter().filter(|zone| zone.guard > 0 && zone.count > 0) {
             let count = size(zone.count);
-            self.zones.push(Zone {
+            let stride = size(zone.stride);
+            let place = self.zones.partition_point(|other| other.stride <= stride);
+            let new = Zone {
                 base: size(zone.base),
-                stride: size(zone.stride),
+                stride,
                 guard: size(zone.guard),
                 count,
                 free: (0..count).rev().collect(),
-            });
+            };
+            self.zones.insert(place, new);
         }
-        self.zones.sort_by_key(|zone| zone.stride);
     }
 
     /// Takes a slot for a mapping of `len` bytes, its lowest page included, which will fault.

@@ -42,23 +42,34 @@ pub(crate) struct RouteTable {
 impl RouteTable {
     /// Adds a route, or renews one that is there from the same origin.
     pub(crate) fn add(&mut self, entry: Entry) {
-        let same = self.entries.iter_mut().find(|other| {
+        let same = self.entries.iter().position(|other| {
             other.interface == entry.interface
                 && other.origin == entry.origin
                 && other.route.gateway == entry.route.gateway
                 && is_same(other.route.destination, entry.route.destination)
         });
-        if let Some(same) = same {
-            *same = entry;
-        } else if matches!(entry.origin, Origin::Connected | Origin::Configured)
-            || self.learnt() < MOST_LEARNT
-        {
-            self.entries.push(entry);
+        let is_wanted = same.is_some()
+            || matches!(entry.origin, Origin::Connected | Origin::Configured)
+            || self.learnt() < MOST_LEARNT;
+        if !is_wanted {
+            return;
         }
-        self.entries.sort_by_key(|entry| {
+        let order = |entry: &Entry| {
             let prefix = entry.route.destination.prefix;
             (core::cmp::Reverse(prefix), entry.route.metric)
-        });
+        };
+        if let Some(same) = same {
+            if order(&self.entries[same]) == order(&entry) {
+                // Equals keep their order, so that renewing one does not change which is used.
+                self.entries[same] = entry;
+                return;
+            }
+            self.entries.remove(same);
+        }
+        let place = self
+            .entries
+            .partition_point(|other| order(other) <= order(&entry));
+        self.entries.insert(place, entry);
     }
 
     /// Keeps the entries that `keep` wants; says whether any went.

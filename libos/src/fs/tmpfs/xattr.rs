@@ -1,10 +1,10 @@
 //! Extended attributes in memory.
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use crate::errno::{Errno, Result};
 use crate::fs::inode::SetXattr;
+use crate::sorted_map::SortedMap;
 
 /// All attributes of one inode together, in bytes (Linux's XATTR_LIST_MAX).
 const LIMIT: usize = 65_536;
@@ -12,7 +12,7 @@ const LIMIT: usize = 65_536;
 /// The attributes of one inode, by name.
 #[derive(Default)]
 pub struct Xattrs {
-    values: BTreeMap<Vec<u8>, Vec<u8>>,
+    values: SortedMap<Vec<u8>, Vec<u8>>,
 }
 
 impl Xattrs {

@@ -61,7 +61,8 @@ struct Network {
     timer: Option<(Instant, TimerKey)>,
 }
 
-static NETWORK: SpinLock<Option<Network>> = SpinLock::new(None);
+/// On the heap, as it is 9 KiB that many programs never want.
+static NETWORK: SpinLock<Option<Box<Network>>> = SpinLock::new(None);
 static SOCKETS: SpinLock<Option<&'static dyn Sockets>> = SpinLock::new(None);
 static CLOCK: SpinLock<Option<Arc<Clock>>> = SpinLock::new(None);
 
@@ -82,7 +83,7 @@ pub fn has_interfaces() -> bool {
 pub fn with<R>(work: impl FnOnce(&mut Stack, NetInstant, &mut dyn Owner) -> R) -> R {
     let sockets = *SOCKETS.lock();
     let mut guard = NETWORK.lock();
-    let network = guard.get_or_insert_with(Network::new);
+    let network = guard.get_or_insert_with(|| Box::new(Network::new()));
     let result = work(&mut network.stack, now(), &mut ToSockets { sockets });
     network.arm();
     drop(guard);

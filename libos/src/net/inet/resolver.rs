@@ -5,7 +5,6 @@
 //!   servers or addresses, unless the program has changed them since.
 //! - [`resolv_conf`] and [`hosts`] make the texts.
 
-use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
@@ -25,6 +24,7 @@ use crate::fs::inode::FileType;
 use crate::fs::vfs::open::{HowToOpen, open};
 use crate::fs::vfs::walk::{Follow, Walker};
 use crate::fs::vfs::{Credentials, Path, names};
+use crate::sorted_map::SortedMap;
 use crate::sync::SpinLock;
 use crate::user::{Dest, Source};
 
@@ -43,7 +43,7 @@ struct State {
     search: Vec<String>,
     hostname: String,
     /// What each interface learnt.
-    learnt: BTreeMap<InterfaceId, Learnt>,
+    learnt: SortedMap<InterfaceId, Learnt>,
     /// What the files held when they were written last; none if the network has nothing to say.
     written: [Option<Vec<u8>>; PATHS.len()],
     is_stale: bool,
@@ -53,7 +53,7 @@ static STATE: SpinLock<State> = SpinLock::new(State {
     dns: Vec::new(),
     search: Vec::new(),
     hostname: String::new(),
-    learnt: BTreeMap::new(),
+    learnt: SortedMap::new(),
     written: [const { None }; PATHS.len()],
     is_stale: false,
 });

@@ -1,6 +1,5 @@
 //! Names of AF_UNIX sockets (unix(7)): pathnames, abstract names, and finding who bound them.
 
-use alloc::collections::BTreeMap;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 
@@ -9,6 +8,7 @@ use linux_raw_sys::net::AF_UNIX;
 use crate::errno::{Errno, Result};
 use crate::net::address::RawAddress;
 use crate::net::unix::{Style, UnixSocket, paths};
+use crate::sorted_map::SortedMap;
 use crate::sync::SpinLock;
 
 /// Size of `sun_path`.
@@ -66,10 +66,10 @@ pub fn asks_for_any(address: &RawAddress) -> bool {
 
 /// Abstract names in use. Each style has its own, as in Linux: a datagram socket's name is not in a stream
 /// socket's way, and not found by one.
-static ABSTRACT: SpinLock<Owners> = SpinLock::new(BTreeMap::new());
+static ABSTRACT: SpinLock<Owners> = SpinLock::new(SortedMap::new());
 
 /// Who bound which abstract name.
-type Owners = BTreeMap<(Style, Vec<u8>), Weak<UnixSocket>>;
+type Owners = SortedMap<(Style, Vec<u8>), Weak<UnixSocket>>;
 
 /// Binds `socket`, which has this style, to `name`.
 ///

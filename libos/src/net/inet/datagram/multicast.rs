@@ -5,13 +5,12 @@
 //! has no routers. Which datagrams a socket gets depends on its port and address first, then on
 //! [`Multicast::admits`].
 
-use alloc::collections::BTreeMap;
-use alloc::collections::btree_map::Entry;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
 
 use crate::errno::{Errno, Result};
 use crate::net::inet::{host, interfaces};
+use crate::sorted_map::SortedMap;
 use crate::sync::SpinLock;
 
 /// Most groups that one socket may join (`net.ipv4.igmp_max_memberships`).
@@ -229,7 +228,7 @@ pub enum Joined {
 
 /// How many sockets have joined each group. What is sent to one that nobody has joined stays unheard, also by
 /// sockets that would hear all (`ip_check_mc_rcu` of Linux).
-static JOINED: SpinLock<BTreeMap<(IpAddr, u32), usize>> = SpinLock::new(BTreeMap::new());
+static JOINED: SpinLock<SortedMap<(IpAddr, u32), usize>> = SpinLock::new(SortedMap::new());
 
 /// Whether any socket has joined `group`.
 pub fn is_joined(group: Group) -> bool {
@@ -241,8 +240,7 @@ pub fn is_joined(group: Group) -> bool {
 pub fn tell_joined(group: Group) {
     *JOINED
         .lock()
-        .entry((group.address, group.interface))
-        .or_default() += 1;
+        .get_or_default((group.address, group.interface)) += 1;
     if let Some(id) = interfaces::id_of(group.interface) {
         host::with(|stack, now, _| stack.join(now, id, group.address));
     }
@@ -252,10 +250,11 @@ pub fn tell_joined(group: Group) {
 pub fn tell_left(group: Group) {
     {
         let mut joined = JOINED.lock();
-        if let Entry::Occupied(mut count) = joined.entry((group.address, group.interface)) {
-            *count.get_mut() -= 1;
-            if *count.get() == 0 {
-                count.remove();
+        let key = (group.address, group.interface);
+        if let Some(count) = joined.get_mut(&key) {
+            *count -= 1;
+            if *count == 0 {
+                joined.remove(&key);
             }
         }
     }

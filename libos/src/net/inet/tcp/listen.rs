@@ -18,6 +18,7 @@ use crate::errno::{Errno, Result};
 use crate::fs::blocking::{self, Patience};
 use crate::net::inet::ports::{self, Claim, Sharing};
 use crate::net::socket::Halves;
+use crate::sorted_map::SortedMap;
 use crate::sync::SpinLock;
 use crate::time::Instant;
 use crate::time::timer;
@@ -65,7 +66,7 @@ struct Entry {
 }
 
 /// Listeners by port.
-static LISTENERS: SpinLock<BTreeMap<u16, Vec<Entry>>> = SpinLock::new(BTreeMap::new());
+static LISTENERS: SpinLock<SortedMap<u16, Vec<Entry>>> = SpinLock::new(SortedMap::new());
 
 /// How well a listener fits a destination; higher is better, `None` not at all. Follows
 /// `inet_lhash2_lookup`: tables by address come first, then `compute_score` within one.
@@ -123,7 +124,7 @@ fn spread(to: SocketAddr, from: SocketAddr) -> usize {
 
 fn enlist(port: u16, claim: Claim, socket: &Weak<TcpSocket>) {
     let mut listeners = LISTENERS.lock();
-    listeners.entry(port).or_default().push(Entry {
+    listeners.get_or_default(port).push(Entry {
         claim,
         socket: Weak::clone(socket),
     });
