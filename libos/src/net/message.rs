@@ -206,6 +206,8 @@ pub struct Received {
     pub end_of_record: bool,
     /// Whether it comes from the queue of errors (MSG_ERRQUEUE).
     pub is_error: bool,
+    /// Whether it is urgent data (MSG_OOB).
+    pub is_urgent: bool,
     /// Who sent it, where the socket tells.
     pub from: Option<RawAddress>,
     /// What came along.

@@ -221,6 +221,7 @@ fn receive_one(
     result.set(MessageFlags::EOR, received.end_of_record);
     result.set(MessageFlags::ERRQUEUE, received.is_error);
     result.set(MessageFlags::TRUNC, received.full_len > received.count);
+    result.set(MessageFlags::OOB, received.is_urgent);
     header.flags = result.bits();
     Ok(length(&received, flags))
 }

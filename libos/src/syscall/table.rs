@@ -171,10 +171,10 @@ syscalls! {
     41 socket(Int, Hex, Int) => socket::socket, Partial, "AF_UNIX, AF_INET and AF_INET6 (TCP, UDP, ICMP echo, raw ICMP), AF_NETLINK (NETLINK_ROUTE); others are EAFNOSUPPORT";
     42 connect(Fd, Ptr, Int) => socket::connect, Full, "";
     43 accept(Fd, Ptr, Ptr) => socket::accept, Full, "";
-    44 sendto(Fd, InBuf, Size, Hex, Ptr, Int) => message::sendto, Partial, "no MSG_MORE on datagrams; urgent TCP data stay in the stream, as with SO_OOBINLINE; AF_UNIX has none";
-    45 recvfrom(Fd, OutBuf, Size, Hex, Ptr, Ptr) => message::recvfrom, Partial, "urgent TCP data stay in the stream, as with SO_OOBINLINE; AF_UNIX has none";
-    46 sendmsg(Fd, Ptr, Hex) => message::sendmsg, Partial, "no MSG_MORE on datagrams; urgent TCP data stay in the stream, as with SO_OOBINLINE; AF_UNIX has none";
-    47 recvmsg(Fd, Ptr, Hex) => message::recvmsg, Partial, "urgent TCP data stay in the stream, as with SO_OOBINLINE; AF_UNIX has none";
+    44 sendto(Fd, InBuf, Size, Hex, Ptr, Int) => message::sendto, Partial, "no MSG_MORE on datagrams; urgent TCP data of other machines stay in the stream, as with SO_OOBINLINE; no SIGURG; AF_UNIX has none";
+    45 recvfrom(Fd, OutBuf, Size, Hex, Ptr, Ptr) => message::recvfrom, Partial, "urgent TCP data of other machines stay in the stream, as with SO_OOBINLINE; no SIGURG; AF_UNIX has none";
+    46 sendmsg(Fd, Ptr, Hex) => message::sendmsg, Partial, "no MSG_MORE on datagrams; urgent TCP data of other machines stay in the stream, as with SO_OOBINLINE; no SIGURG; AF_UNIX has none";
+    47 recvmsg(Fd, Ptr, Hex) => message::recvmsg, Partial, "urgent TCP data of other machines stay in the stream, as with SO_OOBINLINE; no SIGURG; AF_UNIX has none";
     48 shutdown(Fd, Int) => socket::shutdown, Full, "";
     49 bind(Fd, Ptr, Int) => socket::bind, Full, "";
     50 listen(Fd, Int) => socket::listen, Full, "";
@@ -426,7 +426,7 @@ syscalls! {
     296 pwritev(Fd, Iovec, Int, Offset, Offset) => file_io::pwritev, Full, "";
     297 rt_tgsigqueueinfo(Int, Int, Signal, Ptr) => signal::rt_tgsigqueueinfo, Full, "";
     298 perf_event_open(Ptr, Int, Int, Fd, Hex) => system::perf_event_open, Refused, "EACCES: as unprivileged in a container";
-    299 recvmmsg(Fd, Ptr, Int, Hex, Timespec) => message::recvmmsg, Partial, "urgent TCP data stay in the stream, as with SO_OOBINLINE; AF_UNIX has none";
+    299 recvmmsg(Fd, Ptr, Int, Hex, Timespec) => message::recvmmsg, Partial, "urgent TCP data of other machines stay in the stream, as with SO_OOBINLINE; no SIGURG; AF_UNIX has none";
     300 fanotify_init() => unimplemented, Missing, "";
     301 fanotify_mark() => unimplemented, Missing, "";
     302 prlimit64(Int, Int, Ptr, Ptr) => system::prlimit64, Partial, "only this process; NOFILE, STACK, FSIZE, AS, SIGPENDING are enforced, others kept";
@@ -434,7 +434,7 @@ syscalls! {
     304 open_by_handle_at() => unimplemented, Missing, "";
     305 clock_adjtime(Clock, Ptr) => time::clock_adjtime, Partial, "reads; EPERM for changes";
     306 syncfs(Fd) => file_io::syncfs, Full, "";
-    307 sendmmsg(Fd, Ptr, Int, Hex) => message::sendmmsg, Partial, "no MSG_MORE on datagrams; urgent TCP data stay in the stream, as with SO_OOBINLINE; AF_UNIX has none";
+    307 sendmmsg(Fd, Ptr, Int, Hex) => message::sendmmsg, Partial, "no MSG_MORE on datagrams; urgent TCP data of other machines stay in the stream, as with SO_OOBINLINE; no SIGURG; AF_UNIX has none";
     308 setns(Fd, CloneFlags) => task::setns, Refused, "EPERM: no namespaces";
     309 getcpu(Ptr, Ptr, Ptr) => task::getcpu, Full, "";
     310 process_vm_readv() => unimplemented, Missing, "";

@@ -160,6 +160,11 @@ impl<'a> Dest<'a> {
         self.cursor.left
     }
 
+    /// Takes no more than `len` further bytes.
+    pub fn truncate(&mut self, len: usize) {
+        self.cursor.left = self.cursor.left.min(len);
+    }
+
     /// How many bytes were put so far.
     pub fn written(&self) -> usize {
         self.cursor.moved

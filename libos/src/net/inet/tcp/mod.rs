@@ -5,7 +5,7 @@
 //! - [`transfer`](self): sending and receiving; [`cork`]: what waits to be sent with more;
 //!   [`end`](self): shutdown, close, reset.
 //! - [`remote`]: connections over the network stack; [`settings`]: the options of level IPPROTO_TCP.
-//! - [`queue`]: bytes of a loopback connection; [`table`]: all sockets, for events and `/proc/net/tcp`.
+//! - [`queue`]: bytes of a loopback connection; [`urgent`](self): those that MSG_OOB sent; [`table`]: all sockets, for events and `/proc/net/tcp`.
 //!
 //! A connection between two sockets of this process never becomes packets: each holds what was sent
 //! to it, as AF_UNIX has it, and the states of RFC 9293 move as if segments travelled in no time. No
@@ -21,6 +21,7 @@ pub mod settings;
 mod socket;
 pub mod table;
 mod transfer;
+mod urgent;
 
 #[cfg(test)]
 mod tests;
@@ -49,6 +50,7 @@ use listen::Listening;
 use queue::ByteQueue;
 use remote::Remote;
 use settings::Settings;
+use urgent::Mark;
 
 /// IPPROTO_TCP.
 pub const IPPROTO_TCP: u32 = 6;
@@ -117,6 +119,8 @@ struct State {
     bound: Bound,
     listening: Option<Box<Listening>>,
     inbox: ByteQueue,
+    /// The urgent byte in `inbox`.
+    urgent: Option<Box<Mark>>,
     /// Which halves are over: by shutdown(2), by the other side, by an error.
     shut: Halves,
     /// The other side ended its half: a receive gives 0 and nothing else (SOCK_DONE).
@@ -229,7 +233,9 @@ impl TcpSocket {
         let low_water = self.options.low_water_mark();
         let (mut events, peer) = {
             let state = self.state.lock();
-            let events = state.ready(low_water);
+            // A byte that the stream's reader skips does not make it readable.
+            let skipped = usize::from(state.is_at_mark() && !self.is_urgent_inline());
+            let events = state.ready(low_water + skipped);
             match &state.link {
                 Link::Local(peer) if state.may_send() => (events, peer.upgrade()),
                 _ => (events, None),
@@ -300,6 +306,7 @@ impl State {
             bound: Bound::empty(),
             listening: None,
             inbox: ByteQueue::new(),
+            urgent: None,
             shut: Halves::empty(),
             is_done: false,
             is_active_closer: false,
@@ -353,6 +360,9 @@ impl State {
             if has_room || self.shut.contains(Halves::SEND) {
                 events |= WRITABLE;
             }
+        }
+        if self.has_urgent() {
+            events |= PollEvents::PRI;
         }
         if self.error.is_some() {
             events |= PollEvents::ERR;

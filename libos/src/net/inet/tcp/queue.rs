@@ -150,14 +150,18 @@ impl ByteQueue {
         Ok(taken)
     }
 
-    /// Moves as many bytes into `dest` as it takes; returns how many.
+    /// Moves as many bytes into `dest` as it takes, at most `most`; returns how many.
     ///
     /// # Errors
     /// EFAULT if not even one byte could be moved.
-    pub fn pop(&mut self, dest: &mut Dest<'_>) -> Result<usize> {
+    pub fn pop(&mut self, dest: &mut Dest<'_>, most: usize) -> Result<usize> {
         let mut moved = 0;
         while let Some(first) = self.chunks.front().filter(|first| first.len() > 0) {
-            let run = &first.bytes[first.start..first.end];
+            let end = first.end.min(first.start.saturating_add(most - moved));
+            let run = &first.bytes[first.start..end];
+            if run.is_empty() {
+                break;
+            }
             let wanted = run.len();
             match dest.put(run) {
                 Ok(put) => {
@@ -260,7 +264,7 @@ mod tests {
     fn pop(queue: &mut ByteQueue, max: usize) -> Vec<u8> {
         let mut buffer = std::vec![0; max];
         let count = queue
-            .pop(&mut Dest::kernel(&mut buffer))
+            .pop(&mut Dest::kernel(&mut buffer), usize::MAX)
             .expect("kernel memory");
         buffer.truncate(count);
         buffer

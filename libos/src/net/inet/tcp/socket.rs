@@ -157,7 +157,12 @@ impl Socket for TcpSocket {
         if state.listening.is_some() {
             return Err(Errno::EINVAL);
         }
-        Ok(state.readable())
+        // Up to the mark, if there is one (`tcp_inq` of Linux).
+        let readable = state.readable();
+        Ok(match state.mark() {
+            Some(before) if !self.is_urgent_inline() => before,
+            _ => readable,
+        })
     }
 
     fn unsent_bytes(&self) -> Result<usize> {
@@ -170,8 +175,7 @@ impl Socket for TcpSocket {
     fn ioctl(&self, request: u32, argument: usize) -> Result<usize> {
         let place = UserPtr::<i32>::new(argument);
         match request {
-            // Urgent data are not kept apart, so the mark is where the reader is only if none came.
-            SIOCATMARK => place.write(0)?,
+            SIOCATMARK => place.write(i32::from(self.state.lock().is_at_mark()))?,
             SIOCOUTQNSD => {
                 let bytes = self.unsent_bytes()?;
                 place.write(i32::try_from(bytes).unwrap_or(i32::MAX))?;

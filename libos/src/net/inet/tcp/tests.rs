@@ -285,6 +285,15 @@ fn looking_waiting_and_dropping() {
 }
 
 #[test]
+fn more_than_a_buffer_is_not_sent_to_who_has_left() {
+    let (client, server) = pair();
+    server.close();
+    let sent = send(&client, &vec![0; 4 * super::GROWN_BUFFER]).expect("before the reset comes");
+    assert!(sent <= super::GROWN_BUFFER, "sent {sent}");
+    assert_eq!(send(&client, b"x"), Err(Errno::EPIPE), "kept for this call");
+}
+
+#[test]
 fn both_families_reach_a_dual_listener_and_specific_ones_win() {
     let dual = listener("[::]:0", 9);
     let port = dual.state.lock().local.port();

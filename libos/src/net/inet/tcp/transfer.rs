@@ -44,10 +44,11 @@ impl TcpSocket {
             patience,
             ..
         } = message;
-        let more = flags.bits() & MSG_MORE != 0 || self.settings.lock().is_corked();
+        let is_urgent = flags.contains(MessageFlags::OOB);
+        let more = !is_urgent && flags.bits() & MSG_MORE != 0 || self.settings.lock().is_corked();
         let mut total = 0;
         loop {
-            let way = match self.way(patience) {
+            let way = match self.way(patience, total > 0) {
                 Ok(way) => way,
                 Err(_) if total > 0 => break,
                 Err(error) => return Err(error),
@@ -76,9 +77,16 @@ impl TcpSocket {
             match sent {
                 Ok(count) => {
                     total += count;
-                    if source.left() == 0 {
-                        break;
+                    if source.left() > 0 {
+                        continue;
                     }
+                    if let Way::Local(peer) = &way
+                        && is_urgent
+                        && count > 0
+                    {
+                        peer.announce_urgent();
+                    }
+                    break;
                 }
                 // The way changed while this sender slept: find out how.
                 Err(Errno::ESTALE) => {}
@@ -89,17 +97,17 @@ impl TcpSocket {
         Ok(total)
     }
 
-    /// Where data go now, waiting for a connection that is being made.
-    fn way(&self, patience: Patience) -> Result<Way> {
+    /// Where data go now, waiting for a connection that is being made; `has_some` says that this call has sent something.
+    fn way(&self, patience: Patience, has_some: bool) -> Result<Way> {
         {
             let mut state = self.state.lock();
             if state.tcp != TcpState::SynSent {
-                return state.way();
+                return state.way(has_some);
             }
         }
         blocking::attempt(&self.space, patience, || {
             let mut state = self.state.lock();
-            (state.tcp != TcpState::SynSent).then(|| state.way())
+            (state.tcp != TcpState::SynSent).then(|| state.way(has_some))
         })
     }
 
@@ -150,13 +158,16 @@ impl TcpSocket {
         self.pollers.notify(READABLE);
     }
 
-    /// Sends what nobody will read: the other side answers with a reset.
+    /// Sends what nobody will read: the other side answers with a reset, which comes before more than a buffer was sent.
     #[cold]
     fn lose(&self, source: &mut Source<'_>) -> Result<usize> {
-        let lost = source.left();
+        let most = super::send_room(&self.options);
+        let lost = source.left().min(most);
         // A bad buffer is told first.
         source.take(&mut [0; 1])?;
-        source.truncate(0);
+        if source.left() < most {
+            source.truncate(0);
+        }
         self.reset();
         Ok(lost)
     }
@@ -174,7 +185,13 @@ impl TcpSocket {
             return Err(Errno::ENOTCONN);
         }
         if flags.contains(MessageFlags::OOB) {
-            return Err(Errno::EINVAL.because("urgent data are not kept apart"));
+            let count = self.receive_urgent(dest, flags)?;
+            return Ok(Received {
+                count,
+                full_len: count,
+                is_urgent: true,
+                ..Received::default()
+            });
         }
         let wanted = dest.room();
         let target = if flags.contains(MessageFlags::WAITALL) {
@@ -245,6 +262,13 @@ impl TcpSocket {
                 return Some(remote::take(self, id, dest, most, take == Take::Drop));
             }
         }
+        let mut most = most;
+        if state.urgent.is_some() {
+            if has_some && state.is_at_mark() {
+                return Some(Ok(0));
+            }
+            most = most.min(state.stretch(self.is_urgent_inline()));
+        }
         if state.inbox.is_empty() {
             return state.end_of_data(has_some);
         }
@@ -252,9 +276,10 @@ impl TcpSocket {
             return Some(Ok(0));
         }
         let moved = match take {
-            Take::Copy => state.inbox.pop(dest),
+            Take::Copy => state.inbox.pop(dest, most),
             Take::Drop => Ok(state.inbox.discard(most)),
         };
+        state.pass_mark(moved.unwrap_or(0));
         let is_peer_waiting = state.is_peer_waiting;
         let left = state.inbox.len();
         drop(state);
@@ -314,8 +339,11 @@ impl TcpSocket {
 }
 
 impl State {
-    /// Where data go; the connection is not being made.
-    fn way(&mut self) -> Result<Way> {
+    /// Where data go; the connection is not being made. An error is left for the next call if this one has sent something.
+    fn way(&mut self, has_some: bool) -> Result<Way> {
+        if has_some && let Some(error) = self.error {
+            return Err(error);
+        }
         if let Some(error) = self.error.take() {
             return Err(error);
         }
