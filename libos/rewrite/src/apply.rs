@@ -18,15 +18,12 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use crate::displace::{Decoded, JUMP_LEN, LEA_LEN, emit, emit_jump, emit_lea_rcx};
+use crate::action::{Action, Planned};
+use crate::displace::{Decoded, emit, emit_jump, emit_lea_rcx};
+use crate::encoding::{INT3, JUMP_LEN, LEA_LEN, SHORT_LEN};
 use crate::error::Error;
-use crate::island::SHORT_LEN;
-use crate::plan::{Action, Planned};
 use crate::site::{Kind, Layout, Moved, Site};
 use crate::text::{Text, to_u64};
-
-/// `int3`: fills what is left of a window, so that a stray jump into it is caught.
-pub(crate) const INT3: u8 = 0xcc;
 
 /// Stubs begin at multiples of this, in bytes: instruction fetch works in aligned blocks.
 const STUB_ALIGN: usize = 16;

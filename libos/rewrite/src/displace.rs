@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 
 use iced_x86::{Code, Decoder, DecoderOptions, FlowControl, Instruction, OpKind, Register};
 
+use crate::encoding::{JUMP_LEN, LEA_LEN};
 use crate::error::Error;
 use crate::find::{branch_target, ends_flow};
 use crate::text::{Text, to_u64};
@@ -159,7 +160,7 @@ pub(crate) fn emit(
 /// # Errors
 /// [`Error::OutOfReach`]
 pub(crate) fn emit_jump(target: u64, base: u64, out: &mut Vec<u8>) -> Result<(), Error> {
-    let end = base.wrapping_add(to_u64(out.len())).wrapping_add(5);
+    let end = base.wrapping_add(to_u64(out.len())).wrapping_add(JUMP_LEN);
     out.push(0xe9);
     out.extend_from_slice(&relative(end, target)?);
     Ok(())
@@ -175,12 +176,6 @@ pub(crate) fn emit_lea_rcx(target: u64, base: u64, out: &mut Vec<u8>) -> Result<
     out.extend_from_slice(&relative(end, target)?);
     Ok(())
 }
-
-/// Length of `lea rel32(%rip),%rcx`, bytes.
-pub(crate) const LEA_LEN: u64 = 7;
-
-/// Length of `jmp rel32`, bytes.
-pub(crate) const JUMP_LEN: u64 = 5;
 
 fn relative(from: u64, to: u64) -> Result<[u8; 4], Error> {
     let distance = to.wrapping_sub(from).cast_signed();

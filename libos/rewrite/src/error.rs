@@ -7,7 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::verify::Violation;
+use crate::violation::Violation;
 
 /// Why a program was not rewritten.
 #[derive(Debug, Clone, PartialEq, Eq)]

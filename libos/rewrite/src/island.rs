@@ -7,14 +7,11 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use crate::displace::JUMP_LEN;
+use crate::action::{Action, Planned};
+use crate::encoding::{JUMP_LEN, SHORT_LEN};
 use crate::error::Reason;
 use crate::find::Listing;
-use crate::plan::{Action, Planned};
 use crate::text::{AddressSet, Text};
-
-/// Length of `jmp rel8`, bytes.
-pub(crate) const SHORT_LEN: u64 = 2;
 
 /// Short jumps in a row at most. Each costs a taken branch on every call.
 const MOST_HOPS: usize = 4;

@@ -14,17 +14,19 @@
 //!
 //! The modules in the order of the work: `elf` (file → code and facts; `eh_frame`, `pclntab`), `find`
 //! (one decoding pass), `flow` (targets that data holds), `reach` (what is code), `plan` and `island`
-//! (what to do), `displace` and `apply` (bytes), `verify`. It does not place stubs into an image and
+//! (what to do: an `action`), `displace` and `apply` (bytes), `verify` (a `violation`, if any). It does not place stubs into an image and
 //! does not write the gate.
 #![cfg_attr(not(test), no_std)]
 #![deny(unsafe_code)]
 
 extern crate alloc;
 
+mod action;
 mod apply;
 mod displace;
 mod eh_frame;
 mod elf;
+mod encoding;
 mod error;
 mod find;
 mod flow;
@@ -36,6 +38,7 @@ mod reader;
 mod site;
 mod text;
 mod verify;
+mod violation;
 
 use alloc::vec::Vec;
 
@@ -46,7 +49,8 @@ pub use find::Facts;
 pub use reach::Dismissed;
 pub use site::{Kind, Layout, Moved, Site};
 pub use text::{Region, Text};
-pub use verify::{Claim, Violation, check};
+pub use verify::{Claim, check};
+pub use violation::Violation;
 
 /// What happens to a site that cannot be redirected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

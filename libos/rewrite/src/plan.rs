@@ -1,38 +1,19 @@
 //! Decides, as data, how each gate is redirected.
 //!
-//! Main types: [`Planned`] and [`Action`]. First every gate gets its own window of at least five
+//! Main function: [`plan`]; what it yields is in [`crate::action`]. First every gate gets its own window of at least five
 //! bytes of whole, movable instructions where one exists; [`crate::island`] serves the others with a
 //! short jump. Nothing is written here: [`crate::apply`] does.
 
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use crate::displace::{Decoded, JUMP_LEN};
+use crate::action::{Action, Planned};
+use crate::displace::Decoded;
+use crate::encoding::JUMP_LEN;
 use crate::error::Reason;
 use crate::find::{Gate, GateKind, Listing};
 use crate::island;
 use crate::text::Text;
-
-/// A gate and what happens to it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Planned {
-    /// The gate.
-    pub gate: Gate,
-    /// What happens to it.
-    pub action: Action,
-}
-
-/// How a gate is redirected.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
-    /// These whole instructions, the gate among them, become `jmp rel32` to the stub.
-    Window(Range<u64>),
-    /// The gate alone becomes a short jump to the first hop; the last hop is `jmp rel32` to the stub,
-    /// those before it are short jumps.
-    Island(Vec<Range<u64>>),
-    /// The gate stays as it is.
-    Trap(Reason),
-}
 
 /// Plans all gates, which must be in the order of their addresses.
 #[must_use]

@@ -7,7 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use crate::displace::LEA_LEN;
+use crate::encoding::LEA_LEN;
 use crate::error::Reason;
 
 /// Where the stubs and the gate will stand, in the program's own virtual address space.
