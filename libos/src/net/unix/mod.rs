@@ -218,17 +218,22 @@ impl UnixSocket {
             Queue::Packets(queue) => queue.admits(0, enough),
         };
         if !has_room {
-            let waiting = &mut state.waiting_senders;
-            if !waiting.iter().any(|other| other.ptr_eq(&sender.me)) {
-                waiting.retain(|other| other.strong_count() > 0);
-                waiting.push(Weak::clone(&sender.me));
-            }
+            state.remember_sender(&sender.me);
         }
         has_room
     }
 }
 
 impl State {
+    /// `sender` found no room, in a poll or in a send: it is told when there is some. One who waits for an edge polls only once.
+    fn remember_sender(&mut self, sender: &Weak<UnixSocket>) {
+        let waiting = &mut self.waiting_senders;
+        if !waiting.iter().any(|other| other.ptr_eq(sender)) {
+            waiting.retain(|other| other.strong_count() > 0);
+            waiting.push(Weak::clone(sender));
+        }
+    }
+
     fn peer(&self) -> Option<Arc<UnixSocket>> {
         match &self.role {
             Role::Connected(peer) => peer.upgrade(),

@@ -103,6 +103,7 @@ impl UnixSocket {
         };
         let room = limit.saturating_sub(queue.len());
         if room == 0 {
+            state.remember_sender(&self.me);
             return None;
         }
         let was_empty = queue.is_empty();
@@ -210,6 +211,7 @@ impl UnixSocket {
             return Some(Err(Errno::EPROTOTYPE));
         };
         if !queue.admits(len, limit) {
+            state.remember_sender(&self.me);
             return None;
         }
         let was_empty = queue.is_empty();
