@@ -2,7 +2,7 @@
 
 use core::fmt::{self, Write};
 
-use crate::syscall::table::{ENTRIES, Entry, Status};
+use crate::syscall::table::{DOCUMENTED, Documented, Status};
 
 /// Writes the document, in Markdown.
 ///
@@ -10,7 +10,7 @@ use crate::syscall::table::{ENTRIES, Entry, Status};
 /// Those of `out`.
 pub fn write(out: &mut dyn Write) -> fmt::Result {
     let count = |status| {
-        ENTRIES
+        DOCUMENTED
             .iter()
             .filter(|entry| entry.status == status)
             .count()
@@ -25,7 +25,7 @@ pub fn write(out: &mut dyn Write) -> fmt::Result {
         out,
         "Of {} calls of Linux's x86-64 table, {} are implemented, {} partially, {} are refused with \
          a\nreason, and {} are missing (ENOSYS).\n",
-        ENTRIES.len(),
+        DOCUMENTED.len(),
         count(Status::Full),
         count(Status::Partial),
         count(Status::Refused),
@@ -43,7 +43,7 @@ pub fn write(out: &mut dyn Write) -> fmt::Result {
 
 fn section(out: &mut dyn Write, title: &str, status: Status) -> fmt::Result {
     writeln!(out, "## {title}\n\n| number | call | note |\n|---|---|---|")?;
-    for Entry {
+    for Documented {
         number, name, note, ..
     } in of(status)
     {
@@ -68,6 +68,8 @@ fn missing(out: &mut dyn Write) -> fmt::Result {
     writeln!(out, ".")
 }
 
-fn of(status: Status) -> impl Iterator<Item = &'static Entry> {
-    ENTRIES.iter().filter(move |entry| entry.status == status)
+fn of(status: Status) -> impl Iterator<Item = &'static Documented> {
+    DOCUMENTED
+        .iter()
+        .filter(move |entry| entry.status == status)
 }

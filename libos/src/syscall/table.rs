@@ -73,14 +73,71 @@ pub enum Kind {
     Timespec,
 }
 
-/// One line of the table.
+/// A call, for the trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// System-call number.
-    pub number: u32,
     /// Name, as in the man page.
     pub name: &'static str,
     /// Kinds of its arguments.
     pub arguments: &'static [Kind],
+}
+
+/// A line of the table as the image keeps it: small, and without addresses, which would have to be
+/// relocated at each start.
+struct Line {
+    number: u16,
+    /// Where its name starts in [`NAMES`].
+    name: u16,
+    name_len: u16,
+    kinds: [Kind; 6],
+    kind_count: u16,
+}
+
+impl Line {
+    /// Without the place of its name.
+    const fn new(number: u16, name: &str, kinds: &[Kind]) -> Self {
+        let mut line = Self {
+            number,
+            name: 0,
+            name_len: half(name.len()),
+            kinds: [Kind::Int; 6],
+            kind_count: half(kinds.len()),
+        };
+        let mut index = 0;
+        while index < kinds.len() {
+            line.kinds[index] = kinds[index];
+            index += 1;
+        }
+        line
+    }
+}
+
+/// Says of each line where its name starts.
+const fn named<const COUNT: usize>(mut lines: [Line; COUNT]) -> [Line; COUNT] {
+    let (mut index, mut place) = (0, 0);
+    while index < COUNT {
+        lines[index].name = place;
+        place += lines[index].name_len;
+        index += 1;
+    }
+    lines
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "checked, at compile time; `try_from` is not const"
+)]
+const fn half(value: usize) -> u16 {
+    assert!(value <= u16::MAX as usize);
+    value as u16
+}
+
+/// A line of the table as the document shows it.
+pub struct Documented {
+    /// System-call number.
+    pub number: u16,
+    /// Name, as in the man page.
+    pub name: &'static str,
     /// Implementation state.
     pub status: Status,
     /// What the status needs to be said.
@@ -94,12 +151,18 @@ fn unimplemented() -> SysResult {
 
 macro_rules! syscalls {
     ($($number:literal $name:ident($($kind:ident),*) => $handler:path, $status:ident, $note:literal;)*) => {
+        /// All names, one behind the other.
+        static NAMES: &str = concat!($(stringify!($name)),*);
+
         /// All calls, by number.
-        pub static ENTRIES: &[Entry] = &[
-            $(Entry {
+        static LINES: [Line; [$($number),*].len()] =
+            named([$(Line::new($number, stringify!($name), &[$(Kind::$kind),*])),*]);
+
+        /// All calls, by number, for the document.
+        pub static DOCUMENTED: &[Documented] = &[
+            $(Documented {
                 number: $number,
                 name: stringify!($name),
-                arguments: &[$(Kind::$kind),*],
                 status: Status::$status,
                 note: $note,
             },)*
@@ -117,12 +180,17 @@ macro_rules! syscalls {
 }
 
 /// The line of `number`, if there is such a call.
-pub fn entry(number: u64) -> Option<&'static Entry> {
-    let number = u32::try_from(number).ok()?;
-    ENTRIES
-        .binary_search_by_key(&number, |entry| entry.number)
-        .ok()
-        .map(|index| &ENTRIES[index])
+pub fn entry(number: u64) -> Option<Entry> {
+    let number = u16::try_from(number).ok()?;
+    let index = LINES
+        .binary_search_by_key(&number, |line| line.number)
+        .ok()?;
+    let line = &LINES[index];
+    let name = usize::from(line.name);
+    Some(Entry {
+        name: &NAMES[name..name + usize::from(line.name_len)],
+        arguments: &line.kinds[..usize::from(line.kind_count)],
+    })
 }
 
 #[rustfmt::skip]
@@ -514,7 +582,7 @@ mod tests {
     #[test]
     fn numbers_ascend() {
         assert!(
-            ENTRIES
+            DOCUMENTED
                 .windows(2)
                 .all(|pair| pair[0].number < pair[1].number)
         );
@@ -522,7 +590,7 @@ mod tests {
 
     #[test]
     fn every_line_that_needs_a_note_has_one() {
-        for entry in ENTRIES {
+        for entry in DOCUMENTED {
             let needs = matches!(entry.status, Status::Partial | Status::Refused);
             assert!(
                 !needs || !entry.note.is_empty(),
@@ -536,6 +604,18 @@ mod tests {
     fn an_unknown_number_is_enosys() {
         assert_eq!(call(100_000, &[0; 6]), Err(Errno::ENOSYS));
         assert!(entry(100_000).is_none());
-        assert_eq!(entry(0).map(|entry| entry.name), Some("read"));
+    }
+
+    #[test]
+    fn the_trace_knows_every_call() {
+        for known in DOCUMENTED {
+            let found = entry(known.number.into()).expect(known.name);
+            assert_eq!(found.name, known.name);
+        }
+        let pread = entry(17).expect("pread64");
+        assert_eq!(
+            pread.arguments,
+            [Kind::Fd, Kind::OutBuf, Kind::Size, Kind::Offset]
+        );
     }
 }

@@ -78,7 +78,7 @@ pub fn leave(entered: Entered, number: u64, arguments: &[u64; 6], result: SysRes
 fn format_arguments(
     line: &mut String,
     number: u64,
-    entry: Option<&Entry>,
+    entry: Option<Entry>,
     arguments: &[u64; 6],
     filled: Option<usize>,
 ) {

@@ -187,10 +187,10 @@ impl<'a> Dest<'a> {
     /// # Errors
     /// As [`Self::put`].
     pub fn put_zeroes(&mut self, count: usize) -> Result<usize> {
-        static ZEROES: [u8; 4096] = [0; 4096];
+        let zeroes = zeroes();
         let mut done = 0;
         while done < count && self.room() > 0 {
-            match self.put(&ZEROES[..ZEROES.len().min(count - done)]) {
+            match self.put(&zeroes[..zeroes.len().min(count - done)]) {
                 Ok(0) => break,
                 Ok(put) => done += put,
                 Err(error) if done == 0 => return Err(error),
@@ -327,6 +327,17 @@ pub fn read_iovecs(ptr: UserPtr<Iovec>, count: i32) -> Result<alloc::vec::Vec<Io
         total += iovec.len;
     }
     Ok(iovecs)
+}
+
+/// A page of zeroes.
+fn zeroes() -> &'static [u8; libos_abi::PAGE_SIZE] {
+    /// The cell puts it among the variables without initial value, which the image's file leaves out.
+    struct Zeroes(core::cell::UnsafeCell<[u8; libos_abi::PAGE_SIZE]>);
+    // SAFETY: nothing ever writes to it.
+    unsafe impl Sync for Zeroes {}
+    static ZEROES: Zeroes = Zeroes(core::cell::UnsafeCell::new([0; libos_abi::PAGE_SIZE]));
+    // SAFETY: as above.
+    unsafe { &*ZEROES.0.get() }
 }
 
 #[cfg(test)]
