@@ -11,14 +11,15 @@
 //! 4. An application's pointer is a claim: only [`user`] dereferences it.
 //! 5. Pure logic compiles under plain `cargo test`; the host and the CPU are behind small seams.
 //!
-//! Modules, from the top: `start`, `arch` (gate, switch, signal entry), `syscall`, then `task`,
-//! `signal`, `sched`, `futex`, `time`, `mm`, `fs`, `net`, then `user`, `sync`, `hypercall`.
+//! Modules, from the top: `start`, `report`, `syscall`, `views` and `crash`, `net`, `fs`, `signal`, then `task`,
+//! `sched`, `futex`, `time`, then `user`, `mm`, `arch`, `sync`, `hypercall`, `boot`. `docs/architecture.md` says more.
 
 #![cfg_attr(not(test), no_std)]
 
 extern crate alloc;
 
 pub mod arch;
+pub mod boot;
 pub mod crash;
 pub mod errno;
 pub mod fs;
@@ -35,8 +36,10 @@ pub mod signal;
 pub mod sorted_map;
 #[cfg(not(test))]
 pub mod start;
+pub mod stderr;
 pub mod sync;
 pub mod syscall;
 pub mod task;
 pub mod time;
 pub mod user;
+pub mod views;

@@ -2,24 +2,12 @@
 
 use core::fmt::{self, Write};
 
-use libos_abi::handle::HandleKind;
+use crate::stderr::LastWords;
 
 /// Exit status of a libOS that stops because of its own mistake, as abort(3) would give.
 const STATUS: u8 = 134;
 
 const SIGILL: i32 = 4;
-
-/// Writes to standard error without allocating or locking.
-pub struct LastWords;
-
-impl Write for LastWords {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        if let Some(handle) = crate::start::handle(HandleKind::ConsoleErr) {
-            let _ = crate::hypercall::write(handle, text.as_ptr(), text.len());
-        }
-        Ok(())
-    }
-}
 
 /// Says why and ends the process.
 pub fn stop(reason: fmt::Arguments<'_>) -> ! {
@@ -29,7 +17,7 @@ pub fn stop(reason: fmt::Arguments<'_>) -> ! {
 
 /// The libOS's own code faulted: says where, for a report to its makers, and ends the process.
 pub fn fault(signo: i32, address: u64, rip: u64, rsp: u64, rbp: u64) -> ! {
-    let bias = crate::start::boot().map_or(0, |boot| boot.libos.start);
+    let bias = crate::boot::boot().map_or(0, |boot| boot.libos.start);
     // The instruction that is no instruction is put where a lock is found taken.
     let what = match signo {
         SIGILL => "a lock taken twice, or a promise broken: ",

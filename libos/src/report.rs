@@ -9,17 +9,6 @@ pub fn write(_status: u8) {}
 #[cfg(not(test))]
 pub use image::write;
 
-/// Tells the user on standard error what the program itself cannot know: a device is gone.
-pub fn warn(message: core::fmt::Arguments<'_>) {
-    #[cfg(not(test))]
-    {
-        use core::fmt::Write;
-        let _ = writeln!(crate::panic::LastWords, "libos: {message}");
-    }
-    #[cfg(test)]
-    let _ = message;
-}
-
 #[cfg(not(test))]
 mod image {
     use alloc::string::String;
@@ -33,10 +22,9 @@ mod image {
 
     /// Writes the report, if one was asked for.
     pub fn write(status: u8) {
-        let (Some(boot), Some(handle)) = (
-            crate::start::boot(),
-            crate::start::handle(HandleKind::Report),
-        ) else {
+        let (Some(boot), Some(handle)) =
+            (crate::boot::boot(), crate::boot::handle(HandleKind::Report))
+        else {
             return;
         };
         let text = compose(boot, status);
@@ -66,7 +54,7 @@ mod image {
             let (us, rest) = (phase.nanoseconds / 1000, phase.nanoseconds % 1000);
             writeln!(out, "    \"{name}\": {us}.{rest:03},")?;
         }
-        let libos_us = crate::start::startup_ns() / 1000;
+        let libos_us = crate::boot::startup_ns() / 1000;
         writeln!(out, "    \"libos\": {libos_us}\n  }},")?;
         let now = crate::hypercall::monotonic_ns();
         writeln!(
@@ -104,7 +92,7 @@ mod image {
     }
 
     fn resident_kib() -> u64 {
-        let Some(handle) = crate::start::handle(HandleKind::Statm) else {
+        let Some(handle) = crate::boot::handle(HandleKind::Statm) else {
             return 0;
         };
         let mut text = [0_u8; 128];

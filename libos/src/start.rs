@@ -5,37 +5,14 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use libos_abi::ABI_VERSION;
 use libos_abi::boot::{BOOT_MAGIC, BootInfo, options};
-use libos_abi::handle::{Handle, HandleKind};
 
 use crate::arch::frame::{INITIAL_FLAGS, TrapFrame};
 use crate::arch::{context, interrupt, sites, vcpu, xstate};
 use crate::panic::stop;
 use crate::task::{Process, Thread};
-
-static BOOT: AtomicPtr<BootInfo> = AtomicPtr::new(core::ptr::null_mut());
-static STARTUP_NS: AtomicU64 = AtomicU64::new(0);
-
-/// The boot information; `None` before the start has read it.
-pub fn boot() -> Option<&'static BootInfo> {
-    // SAFETY: `start` stored the tender's record, which stays mapped and unchanged.
-    unsafe { BOOT.load(Ordering::Relaxed).as_ref() }
-}
-
-/// The first handle of `kind`, if the run has one.
-pub fn handle(kind: HandleKind) -> Option<&'static Handle> {
-    // SAFETY: the tender's array stays mapped and unchanged.
-    let handles = unsafe { boot()?.handles.as_slice() };
-    handles.iter().find(|handle| handle.kind == kind)
-}
-
-/// How long the libOS itself took to start, in nanoseconds.
-pub fn startup_ns() -> u64 {
-    STARTUP_NS.load(Ordering::Relaxed)
-}
 
 // The image's entry point. The tender passes the boot record's address in %rdi and a 16-byte
 // aligned stack. The libOS was linked at address 0 and its words that hold addresses must be moved
@@ -133,7 +110,8 @@ unsafe extern "C" fn start(boot: *mut BootInfo) -> ! {
         // Without a record that can be understood there is no console to say so.
         crate::hypercall::exit(125);
     }
-    BOOT.store(boot, Ordering::Relaxed);
+    crate::boot::remember(info);
+    register_upcalls();
     if info.options & options::VDSO_CLOCK != 0 {
         let address = usize::try_from(info.vdso_clock_gettime).unwrap_or(0);
         crate::hypercall::clock::use_vdso(address);
@@ -155,6 +133,12 @@ unsafe extern "C" fn start(boot: *mut BootInfo) -> ! {
     enter(info, thread, began)
 }
 
+/// Tells the lower layers whom to call above them.
+fn register_upcalls() {
+    crate::task::exit::at_exit([|_| crate::net::inet::farewell(), crate::report::write]);
+    crate::signal::deliver::on_fatal_fault(crate::crash::tell);
+}
+
 fn first_thread(info: &'static BootInfo) -> Arc<Thread> {
     const FIRST: i32 = 1;
     let process = Process::new(FIRST);
@@ -166,7 +150,7 @@ fn first_thread(info: &'static BootInfo) -> Arc<Thread> {
     // SAFETY: the tender's texts stay mapped and unchanged.
     crate::task::uts::set_hostname(unsafe { info.hostname.as_slice() });
     crate::sched::start_first(Arc::clone(&thread));
-    if let Err(error) = crate::fs::init(info, &process) {
+    if let Err(error) = crate::views::init(info, &process) {
         stop(format_args!("root file system: {error:?}"));
     }
     crate::net::init(info);
@@ -200,10 +184,7 @@ fn enter(info: &'static BootInfo, thread: Arc<Thread>, began: u64) -> ! {
     drop(thread);
     xstate::init_all();
     context::set_fs_base(0);
-    STARTUP_NS.store(
-        crate::hypercall::monotonic_ns().saturating_sub(began),
-        Ordering::Relaxed,
-    );
+    crate::boot::remember_startup(crate::hypercall::monotonic_ns().saturating_sub(began));
     interrupt::enable();
     // SAFETY: the frame is complete; the boot stack is left for good.
     unsafe {

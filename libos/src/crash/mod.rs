@@ -4,7 +4,7 @@
 //! - [`unwind`]: from a frame's registers to its caller's.
 //!
 //! Everything the report reads may be damaged (the program has just crashed), so each step may fail
-//! and ends the backtrace instead. Neighbours: `signal` calls [`report`] before the default action.
+//! and ends the backtrace instead. `signal` has [`tell`] called before the default action (`start` registers it).
 
 pub mod program;
 pub mod unwind;
@@ -14,7 +14,7 @@ use core::fmt::{self, Write};
 use crate::arch::frame::TrapFrame;
 #[cfg(not(test))]
 use crate::fs::packed::FileBytes;
-use crate::syscall::signal_name;
+use crate::signal::names::signal_name;
 use crate::task::Fault;
 
 use program::Program;
@@ -56,15 +56,20 @@ pub fn report(
 /// Writes the report on `fault` to standard error; for the running thread.
 #[cfg(not(test))]
 pub fn tell(frame: &TrapFrame, fault: &Fault) {
-    let program = crate::start::boot().map(|boot| {
-        let file = FileBytes::of_part(crate::fs::root::bytes(boot.app.file));
+    let program = crate::boot::boot().map(|boot| {
+        let file = FileBytes::of_part(crate::fs::packed::span_bytes(boot.app.file));
         // SAFETY: the tender's texts stay mapped and unchanged.
         let path = core::str::from_utf8(unsafe { boot.app.path.as_slice() }).unwrap_or("program");
         let extent = (boot.app.extent.start, boot.app.extent.end());
         Program::new(file, boot.app.load_bias, extent, path)
     });
     // Standard error may be closed; then nobody hears it.
-    let _ = report(&mut crate::panic::LastWords, program.as_ref(), frame, fault);
+    let _ = report(
+        &mut crate::stderr::LastWords,
+        program.as_ref(),
+        frame,
+        fault,
+    );
 }
 
 /// Host tests have no console.

@@ -8,6 +8,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use libos_abi::boot::Span;
 use libos_abi::image::PackedFile;
 use object::read::ReadRef;
 
@@ -40,6 +41,18 @@ impl FileBytes {
             rest: Some(Box::leak(Box::new(rest))),
         }
     }
+}
+
+/// The bytes of a span of the image.
+pub fn span_bytes(span: Span) -> &'static [u8] {
+    let (Ok(start), Ok(len)) = (usize::try_from(span.start), usize::try_from(span.len)) else {
+        return &[];
+    };
+    if len == 0 {
+        return &[];
+    }
+    // SAFETY: the boot information's spans of the image stay mapped, readable and unchanged.
+    unsafe { core::slice::from_raw_parts(start as *const u8, len) }
 }
 
 impl From<&'static [u8]> for FileBytes {

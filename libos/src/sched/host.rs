@@ -15,9 +15,9 @@ use core::time::Duration;
 
 use libos_abi::handle::Handle;
 
-use crate::fs::poll::PollEvents;
 use crate::hypercall::{self, PollFd};
 use crate::sync::SpinLock;
+use crate::sync::events::PollEvents;
 use crate::sync::wait::{WaitQueue, Woken};
 use crate::time::Instant;
 

@@ -16,6 +16,7 @@ use crate::signal::restart::Restart;
 use crate::signal::set::{SIGSEGV, SignalSet};
 use crate::signal::state::take_pending;
 use crate::signal::ucontext::{FaultRegisters, MachineContext, RtSigframe, UC_FLAGS, UContext};
+use crate::sync::SpinLock;
 use crate::task::{self, Fault};
 use crate::user::UserPtr;
 
@@ -159,10 +160,19 @@ fn can_handle(signo: i32) -> bool {
     })
 }
 
+/// Who hears of a fault that ends the program.
+static FATAL_FAULT: SpinLock<fn(&TrapFrame, &Fault)> = SpinLock::new(|_, _| ());
+
+/// Sets who is told of a fault that ends the program, just before it does.
+pub fn on_fatal_fault(tell: fn(&TrapFrame, &Fault)) {
+    *FATAL_FAULT.lock() = tell;
+}
+
 /// The application faulted: its next step is the handler, or a report and the program's end.
 pub fn force_fault(frame: &mut TrapFrame, fault: &Fault) {
     if !can_handle(fault.signo) {
-        crate::crash::tell(frame, fault);
+        let tell = *FATAL_FAULT.lock();
+        tell(frame, fault);
         task::exit_by_signal(fault.signo);
     }
     task::with_current(|thread| {

@@ -18,6 +18,7 @@ mod extended;
 pub mod fpstate;
 pub mod frame;
 pub mod info;
+pub mod names;
 pub mod queue;
 pub mod restart;
 pub mod send;

@@ -3,10 +3,10 @@
 use alloc::sync::Arc;
 
 use crate::errno::Result;
-use crate::fs::poll::PollEvents;
 use crate::signal::info::{SI_KERNEL, SI_USER, SigInfo};
 use crate::signal::set::{SIGCONT, SIGKILL, SignalSet};
 use crate::signal::state::deliverable;
+use crate::sync::events::PollEvents;
 use crate::task::limits::Resource;
 use crate::task::{self, Process, Thread};
 

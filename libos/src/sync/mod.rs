@@ -16,6 +16,7 @@
 //!           heap
 //! ```
 
+pub mod events;
 mod spin;
 pub mod wait;
 

@@ -14,8 +14,8 @@ use alloc::collections::VecDeque;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 
-use crate::fs::poll::PollEvents;
 use crate::sync::SpinLock;
+use crate::sync::events::PollEvents;
 use crate::task::{self, Thread};
 use crate::time::Instant;
 

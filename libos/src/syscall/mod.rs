@@ -30,4 +30,3 @@ mod dispatch;
 mod trace;
 
 pub use dispatch::{count_trapped, counts, leave, serve, totals, trace_calls};
-pub use trace::signal_name;

@@ -1,39 +1,16 @@
 //! prctl(2): the odds and ends of a process.
 
-use core::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicI32, Ordering};
 
 use crate::errno::{Errno, Result, SysResult};
 use crate::signal::is_signal;
 use crate::syscall::convert::Argument;
 use crate::task;
 use crate::task::identity::{Capabilities, Credentials};
+use crate::task::oddments::DEFAULT_SLACK_NS;
 use crate::user::UserPtr;
 
 use linux_raw_sys::prctl as number;
-
-/// The slack that Linux gives a thread's timers: 50 µs.
-const DEFAULT_SLACK_NS: u64 = 50_000;
-
-/// What prctl(2) keeps for a process and nothing else looks at: it is told back as it was set.
-pub struct Oddments {
-    dumpable: AtomicI32,
-    parent_death_signal: AtomicI32,
-    subreaper: AtomicI32,
-    huge_pages_disabled: AtomicI32,
-    timer_slack_ns: AtomicU64,
-}
-
-impl Default for Oddments {
-    fn default() -> Self {
-        Self {
-            dumpable: AtomicI32::new(1),
-            parent_death_signal: AtomicI32::new(0),
-            subreaper: AtomicI32::new(0),
-            huge_pages_disabled: AtomicI32::new(0),
-            timer_slack_ns: AtomicU64::new(DEFAULT_SLACK_NS),
-        }
-    }
-}
 
 /// See prctl(2).
 pub fn prctl(option: u32, arg2: u64, arg3: u64, arg4: u64, arg5: u64) -> SysResult {

@@ -7,6 +7,7 @@ use core::fmt::Write;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::errno::{Errno, SysResult};
+use crate::signal::names::signal_name;
 use crate::syscall::table::{self, Entry, Kind};
 use crate::user::UserPtr;
 
@@ -297,49 +298,6 @@ fn format_sigset(line: &mut String, value: u64) {
     line.push(']');
 }
 
-/// The name of signal `signo`, as strace shows it.
-pub fn signal_name(signo: u32) -> &'static str {
-    const NAMES: [&str; 32] = [
-        "0",
-        "SIGHUP",
-        "SIGINT",
-        "SIGQUIT",
-        "SIGILL",
-        "SIGTRAP",
-        "SIGABRT",
-        "SIGBUS",
-        "SIGFPE",
-        "SIGKILL",
-        "SIGUSR1",
-        "SIGSEGV",
-        "SIGUSR2",
-        "SIGPIPE",
-        "SIGALRM",
-        "SIGTERM",
-        "SIGSTKFLT",
-        "SIGCHLD",
-        "SIGCONT",
-        "SIGSTOP",
-        "SIGTSTP",
-        "SIGTTIN",
-        "SIGTTOU",
-        "SIGURG",
-        "SIGXCPU",
-        "SIGXFSZ",
-        "SIGVTALRM",
-        "SIGPROF",
-        "SIGWINCH",
-        "SIGIO",
-        "SIGPWR",
-        "SIGSYS",
-    ];
-    match signo {
-        0..=31 => NAMES[signo as usize],
-        32..=64 => "SIGRT",
-        _ => "SIG?",
-    }
-}
-
 fn emit(line: &str) {
     #[cfg(not(test))]
     {
@@ -347,7 +305,7 @@ fn emit(line: &str) {
             libos_abi::handle::HandleKind::Log,
             libos_abi::handle::HandleKind::ConsoleErr,
         ];
-        if let Some(handle) = kinds.into_iter().find_map(crate::start::handle) {
+        if let Some(handle) = kinds.into_iter().find_map(crate::boot::handle) {
             let mut line = String::from(line);
             line.push('\n');
             let _ = crate::hypercall::write(handle, line.as_ptr(), line.len());
@@ -365,12 +323,12 @@ pub fn note_unimplemented(number: u64) {
     let noted_before = NOTED[slot].fetch_or(bit, Ordering::Relaxed) & bit != 0;
     #[cfg(not(test))]
     if !noted_before
-        && crate::start::boot()
+        && crate::boot::boot()
             .is_some_and(|boot| boot.options & libos_abi::boot::options::DEBUG != 0)
     {
         let name = table::entry(number).map_or("?", |entry| entry.name);
         let _ = writeln!(
-            crate::panic::LastWords,
+            crate::stderr::LastWords,
             "libos: system call {number} ({name}) is not implemented: ENOSYS"
         );
     }

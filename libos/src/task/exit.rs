@@ -3,8 +3,17 @@
 use core::sync::atomic::Ordering;
 
 use crate::futex;
+use crate::sync::SpinLock;
 use crate::task::{self, RunState, robust};
 use crate::user::UserPtr;
+
+/// What is done when the program ends, in this order.
+static AT_EXIT: SpinLock<[fn(u8); 2]> = SpinLock::new([|_| (), |_| ()]);
+
+/// Sets what layers above want done when the program ends, in this order. Each gets the exit status.
+pub fn at_exit(actions: [fn(u8); 2]) {
+    *AT_EXIT.lock() = actions;
+}
 
 /// Ends the running thread; the program too if it is the last. `status` is exit(2)'s.
 pub fn exit_thread(status: i32) -> ! {
@@ -49,7 +58,9 @@ pub fn exit_by_signal(signo: i32) -> ! {
 }
 
 fn finish(status: u8) -> ! {
-    crate::net::inet::farewell();
-    crate::report::write(status);
+    let actions = *AT_EXIT.lock();
+    for action in actions {
+        action(status);
+    }
     crate::hypercall::exit(status)
 }

@@ -11,6 +11,7 @@ pub mod clone;
 pub mod exit;
 pub mod identity;
 pub mod limits;
+pub mod oddments;
 mod process;
 pub mod robust;
 pub mod stack;

@@ -47,7 +47,7 @@ pub struct PipeEnd {
 
 impl PipeEnd {
     /// A new end of `pipe`.
-    pub(in crate::fs) fn attach(pipe: &Arc<Pipe>, access: Access) -> Self {
+    pub fn attach(pipe: &Arc<Pipe>, access: Access) -> Self {
         let mut state = pipe.state.lock();
         let writers_at_open = state.writers_ever;
         if access.reads() {

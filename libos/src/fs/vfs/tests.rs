@@ -10,7 +10,6 @@ use crate::errno::{Errno, Result};
 use crate::fs::cpio::testing::Writer;
 use crate::fs::file::{Io, OpenFile, OpenFlags};
 use crate::fs::inode::{FileType, NewNode, Ownership};
-use crate::fs::root::{Plan, build};
 use crate::fs::testing::Random;
 use crate::fs::tmpfs::TmpFs;
 use crate::fs::vfs::names::{self, Target};
@@ -18,6 +17,7 @@ use crate::fs::vfs::open::{self, HowToOpen};
 use crate::fs::vfs::walk::{Follow, Resolve, Walker};
 use crate::fs::vfs::{Credentials, Dentry, Mount, MountFlags, Path, show};
 use crate::user::{Dest, Source};
+use crate::views::tree::{Plan, build};
 
 /// A tree over an archive, and whose it is.
 struct World {

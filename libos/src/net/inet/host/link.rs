@@ -137,7 +137,7 @@ impl Link {
 
     fn link_down(&self) {
         self.is_dead.store(true, Ordering::Relaxed);
-        crate::report::warn(format_args!(
+        crate::stderr::warn(format_args!(
             "the other end of the network device \"{}\" is gone: its link is down",
             self.name
         ));

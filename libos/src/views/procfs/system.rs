@@ -7,12 +7,12 @@ use core::fmt::Write;
 use libos_abi::handle::HandleKind;
 
 use crate::errno::{Errno, Result};
-use crate::fs::procfs::{boot, net_settings as net};
 use crate::fs::pseudo::{Item, Row, table, text};
 use crate::mm;
 use crate::task::limits::NR_OPEN;
 use crate::task::{Thread, Tid, uts, with_current};
 use crate::time::Instant;
+use crate::views::procfs::{boot, net_settings as net};
 
 const NS: u64 = 1_000_000_000;
 

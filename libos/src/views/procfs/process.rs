@@ -9,14 +9,14 @@ use core::sync::atomic::{AtomicI32, Ordering};
 use crate::errno::{Errno, Result};
 use crate::fs::caller;
 use crate::fs::inode::FileType;
-use crate::fs::procfs::descriptors::{Infos, Links};
-use crate::fs::procfs::{PROGRAM, boot, joined};
 use crate::fs::pseudo::{Item, Listing, Magic, Row, table, text};
 use crate::fs::vfs::{Mount, MountFlags, Path, mounts, show};
 use crate::mm;
 use crate::mm::vma::{Backing, Prot, Vma, VmaFlags};
 use crate::task::limits::Resource;
 use crate::task::{RunState, Thread, Tid, with_current};
+use crate::views::procfs::descriptors::{Infos, Links};
+use crate::views::procfs::{PROGRAM, boot, joined};
 
 const PAGE: usize = libos_abi::PAGE_SIZE;
 /// Units of CPU time in a second (`USER_HZ`).
