@@ -1,6 +1,6 @@
 //! A library operating system: the Linux system-call ABI, implemented inside the process.
 //!
-//! The application's `syscall` instructions were redirected to [`arch`]'s gate at build time, so a
+//! The application's `syscall` instructions were redirected to the gate of `entry` at build time, so a
 //! system call is a function call into [`syscall`], which decodes it and delegates to the subsystem
 //! that owns it. Only [`hypercall`] talks to the host, and it knows seven calls.
 //!
@@ -11,7 +11,7 @@
 //! 4. An application's pointer is a claim: only [`user`] dereferences it.
 //! 5. Pure logic compiles under plain `cargo test`; the host and the CPU are behind small seams.
 //!
-//! Modules, from the top: `start`, `report`, `syscall`, `views` and `crash`, `net`, `fs`, `signal`, then `task`,
+//! Modules, from the top: `start`, `report` and `entry`, `syscall`, `views` and `crash`, `net`, `fs`, `signal`, then `task`,
 //! `sched`, `futex`, `time`, then `user`, `mm`, `arch`, `sync`, `hypercall`, `boot`. `docs/architecture.md` says more.
 
 #![cfg_attr(not(test), no_std)]
@@ -21,6 +21,8 @@ extern crate alloc;
 pub mod arch;
 pub mod boot;
 pub mod crash;
+#[cfg(not(test))]
+pub mod entry;
 pub mod errno;
 pub mod fs;
 pub mod futex;

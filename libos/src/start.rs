@@ -10,7 +10,8 @@ use libos_abi::ABI_VERSION;
 use libos_abi::boot::{BOOT_MAGIC, BootInfo, options};
 
 use crate::arch::frame::{INITIAL_FLAGS, TrapFrame};
-use crate::arch::{context, interrupt, sites, vcpu, xstate};
+use crate::arch::{context, sites, vcpu, xstate};
+use crate::entry::interrupt;
 use crate::panic::stop;
 use crate::task::{Process, Thread};
 
@@ -137,6 +138,7 @@ unsafe extern "C" fn start(boot: *mut BootInfo) -> ! {
 fn register_upcalls() {
     crate::task::exit::at_exit([|_| crate::net::inet::farewell(), crate::report::write]);
     crate::signal::deliver::on_fatal_fault(crate::crash::tell);
+    crate::sched::on_host_signal(crate::signal::post_from_host);
 }
 
 fn first_thread(info: &'static BootInfo) -> Arc<Thread> {

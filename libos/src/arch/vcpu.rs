@@ -5,9 +5,8 @@
 use core::cell::UnsafeCell;
 use core::ptr::{null, null_mut};
 
+use crate::arch::event::Event;
 use crate::arch::frame::TrapFrame;
-use crate::arch::interrupt::Event;
-use crate::task::Thread;
 
 /// One vCPU. The gate reads and writes `app_rsp` and `frame` by their offsets.
 #[repr(C)]
@@ -16,8 +15,9 @@ pub struct Vcpu {
     pub app_rsp: u64,
     /// The running thread's frame, at the top of its libOS stack.
     pub frame: *mut TrapFrame,
-    /// The running thread; kept alive by the scheduler.
-    pub current: *const Thread,
+    /// The running thread (a `task::Thread`, which this layer does not know); kept alive by the
+    /// scheduler.
+    pub current: *const (),
     /// What interrupted the application, on its way to thread context.
     event: Event,
 }
@@ -42,7 +42,7 @@ pub fn install() {
 
 /// The running thread; null before the first.
 #[inline]
-pub fn current() -> *const Thread {
+pub fn current() -> *const () {
     // SAFETY: only this vCPU's host thread touches its record, and no reference to it lives on.
     unsafe { (*VCPU.0.get()).current }
 }
@@ -56,7 +56,7 @@ pub fn frame() -> *mut TrapFrame {
 
 /// Makes `thread` the running one.
 #[inline]
-pub fn set_current(thread: *const Thread, frame: *mut TrapFrame) {
+pub fn set_current(thread: *const (), frame: *mut TrapFrame) {
     // SAFETY: as in `current`.
     unsafe {
         (*VCPU.0.get()).current = thread;

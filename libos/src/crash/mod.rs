@@ -11,11 +11,11 @@ pub mod unwind;
 
 use core::fmt::{self, Write};
 
+use crate::arch::event::Fault;
 use crate::arch::frame::TrapFrame;
 #[cfg(not(test))]
 use crate::fs::packed::FileBytes;
 use crate::signal::names::signal_name;
-use crate::task::Fault;
 
 use program::Program;
 use unwind::Registers;

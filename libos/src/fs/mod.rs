@@ -9,7 +9,7 @@
 //! - [`tmpfs`]: the file system in memory, over the image's archive ([`cpio`]).
 //! - [`devfs`] behind `/dev`; [`pseudo`]: what [`crate::views`] builds `/proc` and `/sys` of.
 //! - [`packed`], [`inflate`]: the program's own file, of which a part is compressed.
-//! - [`locks`]: flock(2) and fcntl(2) locks. [`root`]: where absolute names begin.
+//! - [`mapping`]: mmap(2) of a file. [`locks`]: flock(2) and fcntl(2) locks. [`root`]: where absolute names begin.
 
 pub mod blocking;
 pub mod caller;
@@ -24,6 +24,7 @@ pub mod inflate;
 pub mod inode;
 pub mod inotify;
 pub mod locks;
+pub mod mapping;
 pub mod memfd;
 pub mod multiplex;
 pub mod packed;

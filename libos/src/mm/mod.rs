@@ -7,7 +7,7 @@
 //! - [`heap`]: `Box`, `Vec` and the rest; [`bytes`]: memcpy and its kin.
 //! - [`pages::PageRun`]: file data. [`kernel_stack::KernelStack`]: where threads run in the libOS.
 //! - [`budget`]: the memory limit. [`host`]: what the host knows about our pages.
-//! - [`space::AddressSpace`]: what the application has mapped. [`file_map`]: its mappings of files.
+//! - [`space::AddressSpace`]: what the application has mapped. (Mappings of files: `fs::mapping`.)
 //! - [`zero`]: making used memory read as zero again. [`va`], [`range_set`]: books on addresses.
 //!
 //! What this does not do: give memory back to the host. No hypercall can.
@@ -15,7 +15,6 @@
 pub mod budget;
 pub mod bytes;
 pub mod extent;
-pub mod file_map;
 #[cfg(all(feature = "image", not(test)))]
 pub mod global;
 pub mod heap;

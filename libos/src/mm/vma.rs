@@ -7,8 +7,8 @@
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::any::Any;
 
-use crate::fs::file::OpenFile;
 use crate::mm::extent::Extent;
 
 bitflags::bitflags! {
@@ -68,8 +68,8 @@ pub enum Backing {
 
 /// The file behind a mapping.
 pub struct FileMapping {
-    /// The open file; kept until the mapping is gone, as Linux does.
-    pub file: Arc<OpenFile>,
+    /// The open file; kept until the mapping is gone, as Linux does. What it is, `fs::mapping` knows.
+    pub file: Arc<dyn Any + Send + Sync>,
     /// For a shared mapping, keeps the file's pages in place.
     pub pin: Option<crate::mm::pages::Pin>,
 }

@@ -18,6 +18,7 @@ mod switch;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use crate::sync::SpinLock;
 use crate::task::{RunState, Thread};
 use crate::time::{Instant, timer};
 
@@ -45,6 +46,14 @@ pub fn attention() -> &'static AtomicU32 {
 pub fn request_reschedule() {
     TICKS.store(TICKS.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     ATTENTION.fetch_or(RESCHEDULE, Ordering::Relaxed);
+}
+
+/// Whom host signals are for.
+static HOST_SIGNAL: SpinLock<fn(i32)> = SpinLock::new(|_| ());
+
+/// Sets who gets the host's signals, in thread context.
+pub fn on_host_signal(post: fn(i32)) {
+    *HOST_SIGNAL.lock() = post;
 }
 
 /// Notes a host signal (1..=31); called from the host-signal handler.
@@ -99,7 +108,8 @@ fn draw() -> u32 {
 
 fn post_host_signals(attention: u32) {
     for signo in (1..32).filter(|signo| attention & (1_u32 << signo) != 0) {
-        crate::signal::post_from_host(signo);
+        let post = *HOST_SIGNAL.lock();
+        post(signo);
     }
 }
 

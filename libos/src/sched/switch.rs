@@ -33,14 +33,14 @@ unsafe fn hands() -> &'static mut Hands {
 pub fn start_first(thread: Arc<Thread>) {
     thread.set_run_state(RunState::Running);
     thread.begin_cpu(context::timestamp());
-    vcpu::set_current(Arc::as_ptr(&thread), thread.frame());
+    vcpu::set_current(Arc::as_ptr(&thread).cast(), thread.frame());
     // SAFETY: before the first switch; no other borrow.
     unsafe { hands().running = Some(thread) };
 }
 
 /// Switches from the running thread to `next`. Returns when the former runs again.
 pub fn to(next: Arc<Thread>) {
-    let previous = vcpu::current();
+    let previous = vcpu::current().cast::<Thread>();
     if previous == Arc::as_ptr(&next) {
         return;
     }
@@ -54,7 +54,7 @@ pub fn to(next: Arc<Thread>) {
     xstate::save(&mut from.extended);
     from.fs_base = context::fs_base();
     let place = &raw mut from.saved_stack;
-    vcpu::set_current(Arc::as_ptr(&next), next.frame());
+    vcpu::set_current(Arc::as_ptr(&next).cast(), next.frame());
     // SAFETY: as above; `next` is another thread.
     let resume = unsafe { next.cpu_state() }.saved_stack;
     // SAFETY: the borrow ends with the statement.
@@ -74,7 +74,7 @@ pub fn to(next: Arc<Thread>) {
 /// The second half of a switch, on the new thread's stack.
 pub fn after_switch() {
     // SAFETY: the running thread is alive; see `to`.
-    let thread = unsafe { &*vcpu::current() };
+    let thread = unsafe { &*vcpu::current().cast::<Thread>() };
     // SAFETY: thread context on the one vCPU; the borrow ends with this function.
     let state = unsafe { thread.cpu_state() };
     xstate::restore(&state.extended);

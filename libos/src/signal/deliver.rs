@@ -4,6 +4,7 @@
 //! signal after signal: ignores, ends the program, or pushes a frame for a handler; several frames
 //! may be pushed, and the last handler runs first, as on Linux.
 
+use crate::arch::event::Fault;
 use crate::arch::frame::TrapFrame;
 use crate::arch::sites;
 use crate::errno::{Errno, Result};
@@ -17,7 +18,7 @@ use crate::signal::set::{SIGSEGV, SignalSet};
 use crate::signal::state::take_pending;
 use crate::signal::ucontext::{FaultRegisters, MachineContext, RtSigframe, UC_FLAGS, UContext};
 use crate::sync::SpinLock;
-use crate::task::{self, Fault};
+use crate::task;
 use crate::user::UserPtr;
 
 /// Delivers what is pending to the running thread, whose registers are in `frame`, and settles an

@@ -10,8 +10,8 @@ use linux_raw_sys::general as abi;
 
 use crate::errno::{Errno, Result, SysResult};
 use crate::fs::file::{OpenFile, OpenFlags};
+use crate::fs::mapping;
 use crate::mm::extent::{Extent, page_ceil};
-use crate::mm::file_map;
 use crate::mm::host::{self, PageEntry, Touched};
 use crate::mm::space::map::{MapRequest, Placement, StackHint};
 use crate::mm::space::protect::Locked;
@@ -198,11 +198,11 @@ pub fn mmap(
     let extent = match (file, sharing) {
         (Some(file), Sharing::Shared) => {
             check_access(&file, sharing, prot)?;
-            file_map::map_shared(file, offset, len, prot, placement)?
+            mapping::map_shared(file, offset, len, prot, placement)?
         }
         (Some(file), Sharing::Private) => {
             check_access(&file, sharing, prot)?;
-            file_map::map_private(file, offset, request)?
+            mapping::map_private(file, offset, request)?
         }
         (None, _) => {
             request
@@ -289,7 +289,7 @@ pub fn mremap(
     };
     let keep = if dont_unmap { Old::Keep } else { Old::Unmap };
     let remapped = with_limited_space(|space| space.remap(extent, len, target, keep))?;
-    file_map::fill_grown(remapped.grown)?;
+    mapping::fill_grown(remapped.grown)?;
     Ok(remapped.extent.start)
 }
 
@@ -421,7 +421,7 @@ fn discard(extent: Extent) -> Result<()> {
         }
         space.discard(extent)
     })?;
-    file_map::read_again(reread)
+    mapping::read_again(reread)
 }
 
 /// See mincore(2).

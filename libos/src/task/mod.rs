@@ -28,23 +28,6 @@ pub use current::with_current;
 #[cfg(not(test))]
 pub use current::{adopt_extended_state, on_libos_stack};
 
-/// A synchronous fault of application code, as the host's kernel reported it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// SIGSEGV, SIGBUS, SIGFPE, SIGILL or SIGTRAP.
-    pub signo: i32,
-    /// `si_code`.
-    pub code: i32,
-    /// `si_addr`: the address accessed, or of the instruction.
-    pub address: u64,
-    /// CR2 as the kernel reported it.
-    pub cr2: u64,
-    /// Exception vector.
-    pub trap_number: u64,
-    /// Error code of the exception.
-    pub error_code: u64,
-}
-
 /// The running thread.
 #[inline]
 pub fn current_arc() -> Arc<Thread> {
@@ -90,7 +73,7 @@ mod current {
     use crate::arch::vcpu;
 
     pub fn get() -> Arc<Thread> {
-        let thread = vcpu::current();
+        let thread = vcpu::current().cast::<Thread>();
         // SAFETY: the scheduler holds a reference to the running thread, made by `Arc`, so the count
         // is at least one and the pointer is an `Arc`'s.
         unsafe {
@@ -104,7 +87,7 @@ mod current {
     pub fn with_current<T>(action: impl FnOnce(&Thread) -> T) -> T {
         // SAFETY: the scheduler keeps the running thread alive; `action` may sleep, but this
         // thread's own code runs only while it is alive.
-        action(unsafe { &*vcpu::current() })
+        action(unsafe { &*vcpu::current().cast::<Thread>() })
     }
 
     /// Whether `address` lies in the running thread's libOS stack.

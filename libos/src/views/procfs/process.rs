@@ -9,6 +9,7 @@ use core::sync::atomic::{AtomicI32, Ordering};
 use crate::errno::{Errno, Result};
 use crate::fs::caller;
 use crate::fs::inode::FileType;
+use crate::fs::mapping::file_of;
 use crate::fs::pseudo::{Item, Listing, Magic, Row, table, text};
 use crate::fs::vfs::{Mount, MountFlags, Path, mounts, show};
 use crate::mm;
@@ -283,7 +284,7 @@ fn backing(backing: &Backing, root: &Path) -> (String, Option<(u64, u64)>) {
             Some(program) => named(&program),
             None => (String::new(), None),
         },
-        Backing::File(mapping, _) => match mapping.file.path() {
+        Backing::File(mapping, _) => match file_of(mapping).path() {
             Some(path) => named(path),
             None => ("/dev/zero (deleted)".into(), None),
         },

@@ -15,9 +15,9 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use libos_abi::boot::BootInfo;
 
+use crate::arch::event::{Event, Fault};
 use crate::arch::frame::TrapFrame;
 use crate::arch::vcpu;
-use crate::task::Fault;
 
 /// General registers and more, as `struct sigcontext` has them (kernel: asm/sigcontext.h).
 #[repr(C)]
@@ -69,17 +69,6 @@ struct SignalInfo {
     number: i32,
     /// Of a SIGSYS: the architecture by which the call was made.
     architecture: u32,
-}
-
-/// What interrupted the application, kept while the handler moves to thread context.
-#[derive(Clone, Copy, Debug)]
-pub enum Event {
-    /// The preemption tick, or a request that is noted in the attention word.
-    Attention,
-    /// A fault of the application.
-    Fault(Fault),
-    /// A `syscall` instruction that was not redirected (compat mode).
-    TrappedCall,
 }
 
 /// Ranges of addresses that tell libOS code from the application's; written once by [`init`].

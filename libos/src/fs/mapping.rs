@@ -16,6 +16,15 @@ use crate::mm::vma::{Backing, FileMapping, Prot, Vma, VmaFlags};
 use crate::mm::with_space;
 use crate::user::Dest;
 
+/// The file of a mapping that was made here.
+///
+/// # Panics
+/// Never: only this module makes file mappings, and it puts an [`OpenFile`] there.
+pub fn file_of(mapping: &FileMapping) -> &OpenFile {
+    let file = mapping.file.downcast_ref();
+    file.expect("only fs::mapping makes file mappings")
+}
+
 /// Maps a private copy of `file` from `offset` on. The request's backing is filled in here.
 ///
 /// # Errors
@@ -28,7 +37,7 @@ pub fn map_private(file: Arc<OpenFile>, offset: u64, mut request: MapRequest) ->
     request.backing = Backing::File(Arc::clone(&mapping), offset);
     let (extent, removed) = with_space(|space| space.map(&request))?;
     drop(removed);
-    let filled = fill(extent, &mapping.file, offset);
+    let filled = fill(extent, file_of(&mapping), offset);
     if filled.is_err() {
         drop(with_space(|space| space.unmap(extent)));
     }
@@ -87,7 +96,7 @@ pub fn read_again(parts: alloc::vec::Vec<Reread>) -> Result<()> {
     for part in parts {
         // SAFETY: a private mapping of the application, whose contents it gave up.
         unsafe { crate::mm::zero::clear(part.extent) };
-        fill(part.extent, &part.file.file, part.offset)?;
+        fill(part.extent, file_of(&part.file), part.offset)?;
     }
     Ok(())
 }
@@ -134,6 +143,6 @@ pub fn fill_grown(grown: Extent) -> Result<()> {
         }
     });
     source.map_or(Ok(()), |(mapping, offset)| {
-        fill(grown, &mapping.file, offset)
+        fill(grown, file_of(&mapping), offset)
     })
 }
