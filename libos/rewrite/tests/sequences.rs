@@ -260,6 +260,51 @@ fn displacements_relative_to_rip_are_adjusted() {
     assert_eq!(stubs[38..42], [1, 2, 3, 4], "the immediate stays");
 }
 
+/// `lea to(%rip),%rsi` at an address.
+fn lea_rsi(at: u64, to: u64) -> Vec<u8> {
+    let mut bytes = lea(at, to);
+    bytes[2] = 0x35;
+    bytes
+}
+
+#[test]
+fn the_address_behind_a_syscall_may_be_taken() {
+    // The return point is named before the call, as code does that compares it with %rcx.
+    let behind = CODE + 14;
+    let outcome = function(&[&lea_rsi(CODE, behind), &MOV_39, &SYSCALL, &CMP, &RET]).run();
+    let site = &outcome.redirection.sites[0];
+    assert_eq!((site.kind, site.after), (Kind::Window, behind));
+    assert_eq!(site.window, CODE + 7..behind, "the address itself stays");
+    assert_eq!(site.resume_vaddr, behind);
+    assert_eq!(outcome.patched[14..20], CMP);
+    // The `lea` itself may lie in the window: it is moved, and still means the program's address.
+    let behind = CODE + 9;
+    let outcome = function(&[&lea_rsi(CODE, behind), &SYSCALL, &CMP, &RET]).run();
+    let site = &outcome.redirection.sites[0];
+    assert_eq!(
+        (site.window.clone(), site.resume_vaddr),
+        (CODE..behind, behind)
+    );
+    assert_eq!(outcome.redirection.stubs[..7], lea_rsi(STUBS, behind));
+}
+
+#[test]
+fn a_taken_address_behind_a_syscall_is_not_swallowed() {
+    // Nothing before the syscall can be displaced (the function begins there), and the address behind
+    // it is taken: a window has no place, an island has.
+    let body = [&SYSCALL[..], &CMP, &lea_rsi(CODE + 8, CODE + 2), &RET].concat();
+    let crowded = function(&[&body]);
+    assert_eq!(crowded.kinds(), [Kind::Trapped(Reason::NoRoom)]);
+    assert_eq!(crowded.run().patched, crowded.code);
+    let outcome = function(&[&body, &[0xcc; 8]]).run();
+    let site = &outcome.redirection.sites[0];
+    assert_eq!(
+        (site.kind, site.window.clone()),
+        (Kind::Island, CODE..CODE + 2)
+    );
+    assert_eq!(outcome.patched[2..16], body[2..16]);
+}
+
 #[test]
 fn instructions_that_cannot_move_are_not_displaced() {
     let unmovable: [(&str, &[u8]); 5] = [
