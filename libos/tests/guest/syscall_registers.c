@@ -64,13 +64,5 @@ int main(void) {
     uint64_t rcx;
     __asm__ volatile("mov $39, %%eax; syscall; mov %%rcx, %0" : "=r"(rcx)::"rax", "rcx", "r11", "memory");
     CHECK(rcx > (uintptr_t)main && rcx < (uintptr_t)main + 4096);
-    /* The same as a program names it that takes the address of its return point. */
-    uint64_t named;
-    __asm__ volatile("lea 1f(%%rip), %%rsi; mov $39, %%eax; syscall; 1: mov %%rcx, %0; mov %%rsi, %1"
-                     : "=r"(rcx), "=r"(named)::"rax", "rcx", "rsi", "r11", "memory");
-    CHECK_EQ(rcx, named);
-    __asm__ volatile("mov $39, %%eax; lea 1f(%%rip), %%rsi; syscall; 1: mov %%rcx, %0; mov %%rsi, %1"
-                     : "=r"(rcx), "=r"(named)::"rax", "rcx", "rsi", "r11", "memory");
-    CHECK_EQ(rcx, named);
     return VERDICT();
 }
