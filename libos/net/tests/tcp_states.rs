@@ -414,6 +414,19 @@ fn an_idle_connection_outlives_its_user_timeout() {
     );
 }
 
+/// What can't rest, for there is unread data, is looked at ever more seldom, and never all the time.
+#[test]
+fn a_day_with_unread_data_is_quiet() {
+    let mut pair = Pair::new();
+    let (client, server) = pair.connect();
+    pair.send(0, client, b"x");
+    pair.run(Duration::from_secs(24 * 3600));
+    assert_eq!(
+        states(&pair, (client, server)),
+        [Some(State::Established); 2]
+    );
+}
+
 #[test]
 fn keep_alive() {
     let options = TcpOptions {

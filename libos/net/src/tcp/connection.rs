@@ -22,7 +22,7 @@ const UNANSWERED_RELEASED: Duration = Duration::from_millis(102_200);
 /// How long a connection without an owner waits for the other side's end: tcp_fin_timeout.
 const FIN_WAIT_2: Duration = Duration::from_secs(60);
 /// A connection that is quiet for so long gives its buffers back.
-const QUIET: Duration = Duration::from_secs(1);
+const QUIET: Duration = Duration::from_millis(200);
 
 /// What found no memory is tried again after so long.
 const AGAIN: Duration = Duration::from_millis(100);
@@ -221,9 +221,9 @@ impl Connection {
         self.is_finishing && matches!(self.phase, Phase::Quiet(_))
     }
 
-    /// What can't rest now is tried again, ever more seldom.
+    /// What can't rest now is tried again, ever more seldom; the bound is years, for a moment that is past would be due again at once.
     fn rest_at(&self) -> Instant {
-        self.moved + QUIET * (1 << self.restless.min(12))
+        self.moved + QUIET * (1 << self.restless.min(30))
     }
 
     /// Something moved.
