@@ -59,6 +59,8 @@ pub struct Datagram<'a> {
     /// From and to whom, seen from this side: `local` is its destination, which may be a broadcast or
     /// multicast address.
     pub flow: Flow,
+    /// Whether its destination is a group, or the broadcast address of a network or of all: every socket of the port gets it.
+    pub is_to_many: bool,
     /// Hop limit (`IP_TTL`).
     pub hop_limit: u8,
     /// Traffic class (`IP_TOS`).

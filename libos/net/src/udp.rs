@@ -30,6 +30,8 @@ impl Input<'_> {
             Gso::UdpDatagrams(size) => usize::from(size).max(1),
             _ => payload.len().max(1),
         };
+        let to = packet.destination;
+        let is_to_many = to.is_multicast() || self.internet.is_broadcast(to);
         let mut delivery = Delivery::Taken;
         let mut rest = payload;
         loop {
@@ -37,6 +39,7 @@ impl Input<'_> {
             delivery = match self.owner.udp(&Datagram {
                 interface: self.id,
                 flow,
+                is_to_many,
                 hop_limit: packet.hop_limit,
                 traffic_class: packet.traffic_class,
                 payload: one,

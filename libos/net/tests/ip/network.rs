@@ -58,6 +58,7 @@ impl Device for Port {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Came {
     pub flow: Flow,
+    pub is_to_many: bool,
     pub hop_limit: u8,
     pub payload: Vec<u8>,
 }
@@ -107,6 +108,7 @@ impl Owner for Notes {
         }
         self.datagrams.push(Came {
             flow: datagram.flow,
+            is_to_many: datagram.is_to_many,
             hop_limit: datagram.hop_limit,
             payload: datagram.payload.to_vec(),
         });

@@ -46,6 +46,25 @@ fn a_good_datagram_is_delivered() {
 }
 
 #[test]
+fn a_datagram_for_a_network_is_for_everybody() {
+    for (to, is_to_many) in [
+        (OWN, false),
+        ("10.0.0.255", true),
+        ("255.255.255.255", true),
+    ] {
+        let mut host = host();
+        host.receive(&udp_frame(PEER4, to, (1, 53), b"x"));
+        let told: Vec<_> = host
+            .notes
+            .datagrams
+            .iter()
+            .map(|came| came.is_to_many)
+            .collect();
+        assert_eq!(told, [is_to_many], "{to}");
+    }
+}
+
+#[test]
 fn frames_that_are_cut_anywhere() {
     for (from, to) in [(PEER4, OWN), (PEER6, OWN6)] {
         let frame = udp_frame(from, to, (1, 53), b"payload");

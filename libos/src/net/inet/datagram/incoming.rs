@@ -5,7 +5,7 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 
 use libos_net::owner::{Datagram, DatagramError, Delivery, Echo};
 
@@ -50,11 +50,7 @@ pub fn udp(datagram: &Datagram<'_>) -> Delivery {
         segment: 0,
         arrived_ns: 0,
     };
-    let is_to_many = match to.ip() {
-        IpAddr::V4(v4) => v4.is_multicast() || v4.is_broadcast(),
-        IpAddr::V6(v6) => v6.is_multicast(),
-    };
-    if is_to_many {
+    if datagram.is_to_many {
         for socket in receivers_of_many(&parcel) {
             take(socket, parcel.clone());
         }
