@@ -25,6 +25,12 @@ fn facts(output: &Output) -> BTreeMap<String, Vec<String>> {
     facts
 }
 
+/// What every program finds set, whatever the image and the caller say.
+const BASE_ENVIRONMENT: [&str; 2] = [
+    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME=/root",
+];
+
 #[test]
 fn an_image_runs_and_its_status_is_the_tenders() {
     let attacker = Attacker::build();
@@ -78,7 +84,10 @@ fn the_boot_information_describes_what_is_there() {
     assert_eq!(one("exec_arena"), "0");
     assert_eq!(one("terminal"), "0");
     assert_eq!(facts["arg"], ["zero", "boot", "-x", "--", ""]);
-    assert_eq!(facts["env"], ["A=1", "B=x y"]);
+    assert_eq!(
+        facts["env"],
+        [&BASE_ENVIRONMENT[..], &["A=1", "B=x y"]].concat()
+    );
     assert_eq!(
         (one("cwd"), one("hostname"), one("path")),
         ("/tmp".into(), "box".into(), "/test".into())
@@ -230,7 +239,10 @@ fn the_callers_environment_is_passed_on_when_asked_for() {
         .env("B", "1")
         .output()
         .expect("the tender starts");
-    assert_eq!(facts(&output)["env"], ["A=1", "B=2"]);
+    assert_eq!(
+        facts(&output)["env"],
+        [&BASE_ENVIRONMENT[..], &["A=1", "B=2"]].concat()
+    );
 }
 
 #[test]
