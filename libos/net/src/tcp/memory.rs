@@ -33,6 +33,17 @@ const LEAST: usize = 4096;
 /// Default for the total, in bytes.
 const TOTAL: usize = 64 << 20;
 
+/// The longest buffer, in bytes, however large the total is.
+const LONGEST: usize = 1 << 20;
+
+/// The least total, in bytes: Linux's tcp_init_mem() leaves 192 pages at least, which would be 96 connections here.
+const LEAST_TOTAL: usize = 4 << 20;
+
+/// The total that fits a machine with so many bytes of memory: 3/32 of it, the third figure of Linux's tcp_mem.
+pub fn buffers_for(memory: usize) -> usize {
+    (memory / 32 * 3).max(LEAST_TOTAL)
+}
+
 /// Most engines that are kept, and the most bytes of all their buffers.
 const MOST_SPARE: usize = 16;
 const MOST_SPARE_LEN: usize = 4 << 20;
@@ -139,8 +150,13 @@ impl Memory {
         // In 1024ths, so that the cube fits.
         let part = left / (self.total / 1024).max(1);
         let cube = (part * part * part) >> 10;
-        let of_rest = (self.total / 64).saturating_mul(cube) >> 20;
-        of_rest.min(self.total / 16 / self.busy.max(1))
+        let of_rest = LONGEST.min(self.total / 8).saturating_mul(cube) >> 20;
+        // A lone connection is as fast in 64 MiB of memory as in any.
+        let parts = match self.busy {
+            0 => 8,
+            busy => busy.saturating_mul(16),
+        };
+        of_rest.min(self.total / parts)
     }
 
     /// A connection needs its engine no more.
@@ -181,5 +197,34 @@ mod tests {
         assert_eq!(least, LEAST);
         assert!(count > 1000, "{count}");
         assert!(memory.used() <= TOTAL);
+    }
+
+    #[test]
+    fn the_total_follows_the_memory() {
+        let mib = 1 << 20;
+        assert_eq!(buffers_for(0), LEAST_TOTAL);
+        assert_eq!(buffers_for(64 * mib), 6 * mib);
+        assert_eq!(buffers_for(4096 * mib), 384 * mib);
+        assert!(buffers_for(usize::MAX) <= usize::MAX / 10);
+    }
+
+    #[test]
+    fn a_large_total_makes_more_buffers_and_not_longer_ones() {
+        let mib = 1 << 20;
+        let count = |total| {
+            let mut memory = Memory::default();
+            memory.set(total, |_| Some(Vec::new()));
+            let first = floor(memory.fair_share());
+            let many = core::iter::from_fn(|| memory.take(mib, mib)).take(2000);
+            (first, many.count())
+        };
+        assert_eq!(count(384 * mib), (mib, 2000));
+        // 256 MiB of memory: one connection has what it would have in a larger machine.
+        let (first, many) = count(buffers_for(256 * mib));
+        assert_eq!(first, mib);
+        assert!(many > 500, "{many}");
+        let (first, many) = count(buffers_for(64 * mib));
+        assert_eq!(first, mib / 2);
+        assert!((200..768).contains(&many), "a small one ends: {many}");
     }
 }

@@ -35,7 +35,7 @@ use crate::address::Flow;
 use crate::config::InterfaceId;
 use crate::time::{Duration, Instant};
 
-pub use self::memory::{Allocate, allocate_zeroed};
+pub use self::memory::{Allocate, allocate_zeroed, buffers_for};
 
 /// A connection; never used again for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

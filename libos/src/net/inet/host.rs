@@ -23,7 +23,7 @@ use libos_net::owner::{
     Datagram, DatagramError, Delivery, Echo, Learnt, Owner, TcpEvents, Token, Verdict,
 };
 use libos_net::stack::Stack;
-use libos_net::tcp::ConnectionId;
+use libos_net::tcp::{self, ConnectionId};
 use libos_net::time::Instant as NetInstant;
 
 use crate::sync::SpinLock;
@@ -114,10 +114,10 @@ impl Network {
     fn new() -> Self {
         let mut seed = [0; 32];
         crate::random::fill(&mut seed);
-        Self {
-            stack: Stack::new(seed),
-            timer: None,
-        }
+        let mut stack = Stack::new(seed);
+        let total = tcp::buffers_for(crate::mm::BUDGET.limit());
+        stack.tcp(now()).0.set_buffers(total, tcp::allocate_zeroed);
+        Self { stack, timer: None }
     }
 
     /// Arms the timer for what the stack wants next. One that is armed for an earlier moment stays:
