@@ -8,7 +8,9 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use crate::find::{Facts, Gate, Listing};
+use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction};
+
+use crate::find::{Facts, Gate, Listing, branch_target};
 use crate::reach::{FUNCTION_ALIGN, enclosing};
 use crate::text::{Region, Text};
 
@@ -63,10 +65,10 @@ fn add_tables(text: &Text<'_>, facts: &Facts<'_>, listing: &mut Listing) {
 
 /// Tables of distances from a label inside the code (`goto *(&&base + table[i])`). Where such a table
 /// begins is not known, so each 4-byte value in data counts that leads from a base to an instruction
-/// near a gate in the same function. Where functions are not known either, it must stand among others
+/// near a gate in the same function, if that function may jump to what it computed. Where functions are not known either, it must stand among others
 /// that lead to instructions.
 fn add_label_distances(text: &Text<'_>, facts: &Facts<'_>, listing: &mut Listing) {
-    let mut pairs = label_reaches(facts, listing);
+    let mut pairs = label_reaches(text, facts, listing);
     if pairs.is_empty() {
         return;
     }
@@ -134,7 +136,7 @@ struct LabelReach {
     reach: Range<i64>,
 }
 
-fn label_reaches(facts: &Facts<'_>, listing: &Listing) -> Vec<LabelReach> {
+fn label_reaches(text: &Text<'_>, facts: &Facts<'_>, listing: &Listing) -> Vec<LabelReach> {
     let mut bases = listing.code_references.clone();
     bases.sort_unstable();
     bases.dedup();
@@ -145,6 +147,9 @@ fn label_reaches(facts: &Facts<'_>, listing: &Listing) -> Vec<LabelReach> {
         let function = known.cloned().unwrap_or_else(|| neighbourhood(gate));
         let first = bases.partition_point(|&base| base < function.start);
         let last = bases.partition_point(|&base| base < function.end);
+        if first == last || known.is_some_and(|function| !may_jump_anywhere(text, function)) {
+            continue;
+        }
         // More labels than this in one function is no code that takes addresses of labels.
         for &base in bases[first..last].iter().take(MOST_LABELS) {
             let distance = gate.start.wrapping_sub(base).cast_signed();
@@ -156,6 +161,31 @@ fn label_reaches(facts: &Facts<'_>, listing: &Listing) -> Vec<LabelReach> {
         }
     }
     pairs
+}
+
+/// Whether a function may jump to an address that it computed: it has an indirect jump, or it leaves by a
+/// direct one, behind which a thunk may make it (`-mindirect-branch`). Without either, the label whose
+/// address it takes is no base of a table: the address is handed out whole.
+fn may_jump_anywhere(text: &Text<'_>, function: &Range<u64>) -> bool {
+    let Some(bytes) = text.slice(function) else {
+        return true;
+    };
+    let mut decoder = Decoder::with_ip(64, bytes, function.start, DecoderOptions::NONE);
+    let mut instruction = Instruction::default();
+    while decoder.can_decode() {
+        decoder.decode_out(&mut instruction);
+        let computed = match instruction.flow_control() {
+            FlowControl::IndirectBranch => true,
+            FlowControl::UnconditionalBranch => {
+                branch_target(&instruction).is_none_or(|target| !function.contains(&target))
+            }
+            _ => instruction.is_invalid(),
+        };
+        if computed {
+            return true;
+        }
+    }
+    false
 }
 
 /// Whether an address that code takes is that of a function, not of a label. Where nothing is known

@@ -398,12 +398,26 @@ fn data_that_leads_into_a_window_forbids_it() {
         "the same value without a base"
     );
     assert_eq!(sites(&[], None, &[syscall]), syscall, "a landing pad");
-    let from_label = 5u32.to_le_bytes();
+}
+
+#[test]
+fn a_label_is_a_base_where_the_function_can_jump_to_what_it_computes() {
+    let jump_rax: &[u8] = &[0xff, 0xe0];
+    let leave: &[u8] = &[0xe9, 0xf0, 0xff, 0xff, 0x7f];
+    let window = |end: &[u8]| {
+        let base = [0x48, 0x8d, 0x05, 0, 0, 0, 0];
+        let mut case = function(&[&base, &MOV_39, &SYSCALL, &CMP, end]);
+        case.data = 5u32.to_le_bytes().to_vec();
+        case.run().redirection.sites[0].window.start
+    };
+    let (label, syscall) = (CODE + 7, CODE + 12);
     assert_eq!(
-        sites(&from_label, Some(CODE + 7), &[]),
+        window(jump_rax),
         syscall,
-        "distances from a label"
+        "a table of distances from the label"
     );
+    assert_eq!(window(leave), syscall, "a thunk may jump for it");
+    assert_eq!(window(&RET), label, "any 5 in the data");
 }
 
 #[test]
