@@ -232,6 +232,7 @@ errnos! {
     ERFKILL = 132, "Operation not possible due to RF-kill";
     ERESTARTSYS = 512, "Interrupted; restarted if the handler has SA_RESTART (never seen by the application)";
     ERESTARTNOHAND = 514, "Interrupted; restarted if no handler ran (never seen by the application)";
+    ERESTART_RESTARTBLOCK = 516, "Interrupted; continued by restart_syscall(2) if no handler ran (never seen by the application)";
 }
 
 #[cfg(test)]

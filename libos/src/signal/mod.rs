@@ -29,7 +29,7 @@ pub mod wait;
 
 pub use deliver::{deliver, force_fault, sigreturn};
 pub use info::SigInfo;
-pub use restart::Restart;
+pub use restart::{Restart, resume, resume_later};
 pub use send::{post_from_host, send_to_current, thread_exited, to_process, to_thread};
 pub use set::{SIGPIPE, SignalSet, is_signal};
 pub use state::{ProcessSignals, ThreadSignals, peek_pending, pending_for_current, take_pending};

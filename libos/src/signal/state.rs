@@ -11,6 +11,7 @@ use crate::signal::action::{Action, Actions, IGNORE};
 use crate::signal::altstack::AltStack;
 use crate::signal::info::{SI_TIMER, SigInfo};
 use crate::signal::queue::Pending;
+use crate::signal::restart::RestartBlock;
 use crate::signal::set::SignalSet;
 use crate::signal::ucontext::FaultRegisters;
 use crate::sync::SpinLock;
@@ -113,6 +114,8 @@ impl ProcessSignals {
 pub struct Own {
     /// The mask to go back to once the handlers of a call with a mask of its own were entered.
     pub saved_mask: Option<SignalSet>,
+    /// What restart_syscall(2) goes on with.
+    pub restart_block: Option<RestartBlock>,
     /// The alternate stack.
     pub altstack: AltStack,
     /// What the last fault left to tell.

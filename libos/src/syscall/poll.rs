@@ -8,8 +8,10 @@ use crate::fs::multiplex::{self, Interest, Timeout};
 use crate::fs::poll::PollEvents;
 use crate::signal;
 use crate::sync::wait::Woken;
+use crate::syscall::convert::Argument;
 use crate::task;
 use crate::task::limits::Resource;
+use crate::time::Instant;
 use crate::user::{Plain, Timespec, UserPtr};
 
 /// Size of the kernel's `sigset_t` in bytes.
@@ -54,7 +56,26 @@ unsafe impl Plain for MaskArgument {}
 
 /// See poll(2).
 pub fn poll(fds: UserPtr<PollFd>, count: u32, timeout_ms: i32) -> SysResult {
-    poll_until(fds, count, milliseconds(timeout_ms))
+    poll_or_resume(fds, count, milliseconds(timeout_ms))
+}
+
+/// Interrupted without a handler, poll(2) ends when it would have ended.
+fn poll_or_resume(fds: UserPtr<PollFd>, count: u32, timeout: Timeout) -> SysResult {
+    match (poll_until(fds, count, timeout), timeout) {
+        (Err(Errno::ERESTARTNOHAND), Timeout::At(end)) => {
+            let words = [fds.address() as u64, count.into(), end.as_ns(), 0];
+            Err(signal::resume_later(poll_on, words))
+        }
+        (result, _) => result,
+    }
+}
+
+fn poll_on([fds, count, end_ns, _]: [u64; 4]) -> SysResult {
+    poll_or_resume(
+        UserPtr::from_register(fds),
+        u32::from_register(count),
+        Timeout::At(Instant::from_ns(end_ns)),
+    )
 }
 
 /// See ppoll(2).

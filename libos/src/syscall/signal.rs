@@ -271,9 +271,9 @@ pub fn tgkill(pid: i32, tid: i32, signo: i32) -> SysResult {
     })
 }
 
-/// See restart_syscall(2). Calls are made again as they were; nothing is kept for this one.
+/// See restart_syscall(2).
 pub fn restart_syscall() -> SysResult {
-    Err(Errno::EINTR)
+    signal::resume()
 }
 
 #[cfg(test)]

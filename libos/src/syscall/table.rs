@@ -414,7 +414,7 @@ syscalls! {
     216 remap_file_pages(Ptr, Size, Prot, Size, Hex) => memory::remap_file_pages, Refused, "EINVAL: deprecated.";
     217 getdents64(Fd, Ptr, Size) => path::getdents64, Full, "";
     218 set_tid_address(Ptr) => task::set_tid_address, Full, "";
-    219 restart_syscall() => signal::restart_syscall, Refused, "EINTR: interrupted calls are made again as they were";
+    219 restart_syscall() => signal::restart_syscall, Full, "";
     220 semtimedop() => unimplemented, Missing, "";
     221 fadvise64(Fd, Offset, Size, Int) => file_io::fadvise64, Full, "";
     222 timer_create(Clock, Ptr, Ptr) => time::timer_create, Full, "";

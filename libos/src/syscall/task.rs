@@ -6,6 +6,8 @@ use core::time::Duration;
 use crate::errno::{Errno, Result, SysResult};
 use crate::futex::{self, WakeOp};
 use crate::sched;
+use crate::signal;
+use crate::syscall::convert::Argument;
 use crate::task::clone::{CloneArgs, CloneFlags, Request};
 use crate::task::{self, robust};
 use crate::time::{self, Instant};
@@ -234,7 +236,7 @@ pub fn futex(
         0 | 9 => {
             let deadline = futex_deadline(timeout, command == 9, is_realtime)?;
             let bitset = if command == 9 { value3 } else { futex::ANY };
-            futex::wait(word, value, deadline, bitset).map(|()| 0)
+            futex_wait(word, value, deadline, bitset)
         }
         1 => futex::wake(word, count(value.into()).max(1), futex::ANY),
         10 => futex::wake(word, count(value.into()).max(1), value3),
@@ -254,6 +256,38 @@ pub fn futex(
         }
         _ => Err(Errno::ENOSYS),
     }
+}
+
+/// A wait with a timeout goes on until that, however often it is interrupted, and never restarts behind a
+/// handler (futex_wait in the kernel's kernel/futex/waitwake.c).
+fn futex_wait(
+    word: UserPtr<u32>,
+    expected: u32,
+    deadline: Option<Instant>,
+    bitset: u32,
+) -> SysResult {
+    match (futex::wait(word, expected, deadline, bitset), deadline) {
+        (Err(Errno::ERESTARTSYS), Some(deadline)) => {
+            let words = [
+                word.address() as u64,
+                expected.into(),
+                deadline.as_ns(),
+                bitset.into(),
+            ];
+            Err(signal::resume_later(futex_wait_on, words))
+        }
+        (result, _) => result.map(|()| 0),
+    }
+}
+
+fn futex_wait_on([word, expected, deadline_ns, bitset]: [u64; 4]) -> SysResult {
+    let deadline = Some(Instant::from_ns(deadline_ns));
+    futex_wait(
+        UserPtr::from_register(word),
+        u32::from_register(expected),
+        deadline,
+        u32::from_register(bitset),
+    )
 }
 
 fn requeue(

@@ -3,8 +3,9 @@
 use alloc::sync::Arc;
 
 use crate::errno::{Errno, Result, SysResult};
-use crate::signal::is_signal;
 use crate::signal::set::SIGALRM;
+use crate::signal::{self, is_signal};
+use crate::syscall::convert::Argument;
 use crate::task;
 use crate::time::clock::{self, ClockId};
 use crate::time::itimer::{Setting, Which, alarm_seconds};
@@ -84,12 +85,12 @@ pub fn clock_getres(clock: i32, resolution: UserPtr<Timespec>) -> SysResult {
 
 /// See clock_nanosleep(2).
 pub fn clock_nanosleep(
-    clock: i32,
+    number: i32,
     flags: i32,
     request: UserPtr<Timespec>,
     remaining: UserPtr<Timespec>,
 ) -> SysResult {
-    let clock = ClockId::from_number(clock)?;
+    let clock = ClockId::from_number(number)?;
     sleep::check_clock(&clock)?;
     let request = request.read()?.to_ns()?;
     if flags & ABSTIME != 0 {
@@ -99,26 +100,56 @@ pub fn clock_nanosleep(
             Err(_) => Err(Errno::ERESTARTNOHAND),
         };
     }
-    sleep_for(&clock, request, remaining)
+    sleep_until(
+        clock.now_ns().saturating_add(request),
+        number,
+        &clock,
+        remaining,
+    )
 }
 
 /// See nanosleep(2).
 pub fn nanosleep(request: UserPtr<Timespec>, remaining: UserPtr<Timespec>) -> SysResult {
     let request = request.read()?.to_ns()?;
-    sleep_for(&ClockId::Host(clock::MONOTONIC), request, remaining)
+    let clock = ClockId::Host(clock::MONOTONIC);
+    sleep_until(
+        clock.now_ns().saturating_add(request),
+        clock::MONOTONIC,
+        &clock,
+        remaining,
+    )
 }
 
-/// A relative sleep. Interrupted, it tells what was left: the only signals that interrupt it are
-/// those with handlers, after which Linux returns EINTR too.
-fn sleep_for(clock: &ClockId, ns: u64, remaining: UserPtr<Timespec>) -> SysResult {
-    let target = clock.now_ns().saturating_add(ns);
-    let Err(left) = sleep::until(clock, target) else {
+/// A sleep that began with a relative time. Interrupted, it tells what was left.
+fn sleep_until(
+    target_ns: u64,
+    number: i32,
+    clock: &ClockId,
+    remaining: UserPtr<Timespec>,
+) -> SysResult {
+    let Err(left) = sleep::until(clock, target_ns) else {
         return Ok(0);
     };
-    if let Some(remaining) = remaining.non_null() {
-        remaining.write(Timespec::from_ns(left))?;
+    if let Some(place) = remaining.non_null() {
+        place.write(Timespec::from_ns(left))?;
     }
-    Err(Errno::EINTR)
+    let words = [
+        target_ns,
+        u64::from(number.cast_unsigned()),
+        remaining.address() as u64,
+        0,
+    ];
+    Err(signal::resume_later(sleep_on, words))
+}
+
+fn sleep_on([target_ns, number, remaining, _]: [u64; 4]) -> SysResult {
+    let number = i32::from_register(number);
+    sleep_until(
+        target_ns,
+        number,
+        &ClockId::from_number(number)?,
+        UserPtr::from_register(remaining),
+    )
 }
 
 /// See clock_adjtime(2).

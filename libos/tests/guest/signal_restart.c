@@ -1,7 +1,10 @@
 /* SA_RESTART: which interrupted calls go on and which answer EINTR; the remaining time of a sleep. */
 #include "check.h"
+#include <linux/futex.h>
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
 
 static int ends[2];
 static volatile int handled;
@@ -24,6 +27,22 @@ static void *interrupt(void *unused) {
     sleep_ms(20);
     pthread_kill(main_thread, SIGUSR1);
     return unused;
+}
+
+/* A futex wait with a timeout returns EINTR behind a handler with SA_RESTART: made again, its time would
+ * begin anew, and a timer that fires more often would keep it for ever. */
+static void futex_with_timeout(void) {
+    static unsigned word = 5;
+    struct timespec limit = {0, 300000000};
+    struct itimerval often = {{0, 20000}, {0, 20000}}, never = {{0, 0}, {0, 0}};
+    set_handler(SIGALRM, on_signal, SA_RESTART);
+    CHECK_OK(setitimer(ITIMER_REAL, &often, NULL));
+    long waited = syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 5, &limit, NULL, 0);
+    CHECK(waited == -1 && errno == EINTR);
+    CHECK_OK(setitimer(ITIMER_REAL, &never, NULL));
+    errno = 0;
+    waited = syscall(SYS_restart_syscall);
+    CHECK(waited == -1 && errno == EINTR);
 }
 
 int main(void) {
@@ -69,5 +88,6 @@ int main(void) {
     other = start_thread(interrupt_then_write, NULL);
     CHECK_EQ(read(ends[0], &byte, 1), 1);
     pthread_join(other, NULL);
+    futex_with_timeout();
     return VERDICT();
 }
