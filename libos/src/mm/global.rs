@@ -4,7 +4,9 @@ use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::null_mut;
 
 use crate::mm::budget::BUDGET;
+use crate::mm::extent::Extent;
 use crate::mm::heap::Heap;
+use crate::mm::zero;
 use crate::sync::SpinLock;
 
 /// [`Heap`] behind a lock.
@@ -37,6 +39,18 @@ unsafe impl GlobalAlloc for GlobalHeap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's duty.
         unsafe { self.0.lock().allocate(layout) }
+    }
+
+    /// A long block is cleared only where it was used before: what never was used costs no memory yet.
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's duty.
+        let block = unsafe { self.alloc(layout) };
+        if !block.is_null() {
+            let start = block as usize;
+            // SAFETY: the block was just handed out: it is mapped, and nobody else's.
+            unsafe { zero::clear(Extent::new(start, start + layout.size())) };
+        }
+        block
     }
 
     #[inline]
