@@ -789,6 +789,23 @@ fn a_quiet_connection_has_no_buffers_and_wakes_up() {
 }
 
 #[test]
+fn the_first_rest_comes_early() {
+    let mut pair = Pair::new();
+    let (client, server) = pair.connect();
+    let used = |pair: &Pair| pair.sides[1].tcp.memory() > 0;
+    for (round, still_there) in [false, true].into_iter().enumerate() {
+        pair.send(0, client, b"x");
+        pair.run(Duration::from_millis(5));
+        assert_eq!(pair.take(1, server), Ok(b"x".to_vec()));
+        assert!(used(&pair));
+        pair.run(Duration::from_millis(100));
+        assert_eq!(used(&pair), still_there, "round {round}");
+        pair.run(SECOND);
+        assert!(!used(&pair));
+    }
+}
+
+#[test]
 fn options_of_the_other_side_are_kept() {
     for (mtu, expected) in [(1500, 1448), (1000, 960), (9000, 1448)] {
         let mut pair = Pair::new();

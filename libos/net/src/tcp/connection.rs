@@ -23,6 +23,8 @@ const UNANSWERED_RELEASED: Duration = Duration::from_millis(102_200);
 const FIN_WAIT_2: Duration = Duration::from_secs(60);
 /// A connection that is quiet for so long gives its buffers back.
 const QUIET: Duration = Duration::from_millis(200);
+/// The same for the first time: of thousands that come one after the other and then wait, few have buffers at once.
+const QUIET_AT_FIRST: Duration = Duration::from_millis(20);
 
 /// What found no memory is tried again after so long.
 const AGAIN: Duration = Duration::from_millis(100);
@@ -79,6 +81,8 @@ pub(crate) struct Connection {
     pub is_blocked: bool,
     /// How often it could not rest since anything moved.
     pub restless: u8,
+    /// It gave its buffers back once.
+    pub has_rested: bool,
 }
 
 /// What a limit of time asks for.
@@ -127,6 +131,7 @@ impl Connection {
             is_pending: false,
             is_blocked: false,
             restless: 0,
+            has_rested: false,
         }
     }
 
@@ -223,7 +228,12 @@ impl Connection {
 
     /// What can't rest now is tried again, ever more seldom; the bound is years, for a moment that is past would be due again at once.
     fn rest_at(&self) -> Instant {
-        self.moved + QUIET * (1 << self.restless.min(30))
+        let quiet = if self.has_rested {
+            QUIET
+        } else {
+            QUIET_AT_FIRST
+        };
+        self.moved + quiet * (1 << self.restless.min(30))
     }
 
     /// Something moved.

@@ -8,7 +8,7 @@
 //!   connections that are not quiet have one, and buffers, which `memory` bounds.
 //! - `time_wait`: what remains.
 //!
-//! A connection that is quiet for a second gives its engine and buffers back and keeps a
+//! A connection that is quiet for a while gives its engine and buffers back and keeps a
 //! hundred bytes; the next byte either way wakes it up.
 //!
 //! What TCP does not do: urgent data (it is part of the stream), timestamps and so PAWS, Fast Open.

@@ -325,6 +325,7 @@ impl Tcp {
             return false;
         };
         let quiet = Phase::Quiet(opening);
+        connection.has_rested = true;
         if let Phase::Open(engine) = core::mem::replace(&mut connection.phase, quiet) {
             self.memory.give_back(engine);
         }

@@ -4,6 +4,7 @@
 //! attempt without patience answers EINPROGRESS even if its outcome is known at once, as it does over
 //! Linux's loopback.
 
+use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
 use core::net::{IpAddr, SocketAddr};
 
@@ -152,7 +153,7 @@ impl TcpSocket {
             state.local.set_ip(flow.local.ip());
             state.local.set_port(flow.local.port());
             state.peer = Some(destination);
-            state.flow = Some(flow);
+            state.flow = Some(Box::new(flow));
             state.phase = Phase::Connecting;
             state.tcp = TcpState::SynSent;
             (state.shut, state.is_done, state.error) = (Halves::empty(), false, None);

@@ -112,7 +112,7 @@ struct State {
     local: SocketAddr,
     peer: Option<SocketAddr>,
     /// The ends that no other connection may have meanwhile, if it began the connection.
-    flow: Option<Flow>,
+    flow: Option<Box<Flow>>,
     /// What it holds of its port.
     claim: Option<Claim>,
     /// Whether bind(2) chose the address and the port: they survive a connection.

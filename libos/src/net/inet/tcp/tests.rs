@@ -474,3 +474,10 @@ fn a_deferred_connection_is_shown_with_its_data() {
     let server = accept(&listener).expect("shown");
     assert_eq!(receive(&server, 1).as_deref(), Ok(&b"x"[..]));
 }
+
+/// With the counts of its `Arc`, it fits a block of 640 bytes of the heap: of sockets there may be many thousands.
+#[test]
+fn a_socket_is_small() {
+    let len = size_of::<TcpSocket>() + 2 * size_of::<usize>();
+    assert!(len <= 640, "{len}");
+}
