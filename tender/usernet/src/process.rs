@@ -3,8 +3,9 @@
 //! - [`start`]: channel, clone(2), and the answer whether the helper is confined and runs.
 //! - [`raw`]: the few calls that no safe wrapper has.
 //!
-//! The helper ends when the channel does, when the parent dies (PR_SET_PDEATHSIG, and a pidfd should the signal
-//! have come too early), whatever comes first. The parent learns of the helper's end by the channel.
+//! The helper ends when the channel does or when the parent dies, which a pidfd tells, whatever comes first; not
+//! before hosts have what the guest had sent them, so that PR_SET_PDEATHSIG is not for it. The parent learns of
+//! the helper's end by the channel.
 
 mod raw;
 

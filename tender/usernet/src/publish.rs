@@ -11,6 +11,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
 
 /// Connections that wait to be taken, per port: the kernel bounds it by net.core.somaxconn.
 const BACKLOG: i32 = 4096;
@@ -39,25 +40,53 @@ pub fn bind(config: &Config) -> Result<Vec<BoundPort>, StartError> {
 }
 
 fn bind_published(published: Published, bound: &mut Vec<BoundPort>) -> Result<(), StartError> {
-    if let Some(host) = published.host {
-        let address = SocketAddr::new(host, published.host_port);
-        bound.push(
-            bind_one(published, address).map_err(|error| refused(published, address, error))?,
-        );
+    let Some(host) = published.host else {
+        return bind_both_versions(published, bound);
+    };
+    let address = SocketAddr::new(host, published.host_port);
+    let port =
+        bind_patiently(published, address).map_err(|error| refused(published, address, error))?;
+    bound.push(port);
+    Ok(())
+}
+
+/// Ports that the kernel picks for IPv4 and that IPv6 may find in use: so many are tried.
+const PICKS: u32 = 32;
+
+fn bind_both_versions(published: Published, bound: &mut Vec<BoundPort>) -> Result<(), StartError> {
+    let mut picks = if published.host_port == 0 { PICKS } else { 1 };
+    loop {
+        picks -= 1;
+        let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, published.host_port));
+        let first = bind_patiently(published, address)
+            .map_err(|error| refused(published, address, error))?;
+        // A port that the kernel picked is to be the same for both versions.
+        let address = SocketAddr::from((Ipv6Addr::UNSPECIFIED, first.address.port()));
+        match bind_patiently(published, address) {
+            Ok(second) => bound.extend([first, second]),
+            Err(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL) => bound.push(first),
+            Err(Errno::ADDRINUSE) if picks > 0 => continue,
+            Err(error) => return Err(refused(published, address, error)),
+        }
         return Ok(());
     }
-    let any = |ip: IpAddr, port| SocketAddr::new(ip, port);
-    let address = any(Ipv4Addr::UNSPECIFIED.into(), published.host_port);
-    let first = bind_one(published, address).map_err(|error| refused(published, address, error))?;
-    // A port that the kernel picked is to be the same for both versions.
-    let address = any(Ipv6Addr::UNSPECIFIED.into(), first.address.port());
-    bound.push(first);
-    match bind_one(published, address) {
-        Ok(second) => bound.push(second),
-        Err(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL) => {}
-        Err(error) => return Err(refused(published, address, error)),
+}
+
+/// So long is a port in use waited for: the helper of a program that has just ended closes its ports right then,
+/// but after the program's end.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// Time between two tries.
+const RETRY: Duration = Duration::from_millis(5);
+
+fn bind_patiently(published: Published, address: SocketAddr) -> Result<BoundPort, Errno> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match bind_one(published, address) {
+            Err(Errno::ADDRINUSE) if Instant::now() < end => std::thread::sleep(RETRY),
+            bound => return bound,
+        }
     }
-    Ok(())
 }
 
 fn refused(published: Published, address: SocketAddr, error: Errno) -> StartError {

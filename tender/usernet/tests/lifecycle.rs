@@ -2,14 +2,9 @@
 
 mod common;
 
-use common::{Starter, WAIT, eventually, start_refused};
+use common::{Starter, WAIT, eventually, is_alive, start_refused};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
-
-fn is_alive(process: i32) -> bool {
-    std::fs::read_to_string(format!("/proc/{process}/stat"))
-        .is_ok_and(|text| !text.contains(") Z ") && !text.contains(") X "))
-}
 
 #[test]
 fn the_helper_ends_with_the_channel() {

@@ -13,7 +13,7 @@ pub mod profile;
 mod root;
 
 use landlock::{ABI, Access, AccessFs, Ruleset, RulesetAttr, RulesetStatus, Scope};
-use rustix::process::{DumpableBehavior, Signal};
+use rustix::process::DumpableBehavior;
 use rustix::thread::{CapabilitySet, CapabilitySets};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -57,8 +57,6 @@ pub fn confine(namespaces: bool, parent: Option<&OwnedFd>) -> io::Result<Confine
     drop_capabilities()?;
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     let landlock = deny_files();
-    // After the capabilities: a change of credentials takes it back.
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     refuse_orphan(parent)?;
     filter::apply(&program)?;
     Ok(Confinement {
@@ -88,7 +86,7 @@ fn deny_files() -> bool {
     restricted.is_ok_and(|status| status.ruleset != RulesetStatus::NotEnforced)
 }
 
-/// The parent may have died before its death was to be told.
+/// The parent may have died already.
 fn refuse_orphan(parent: Option<&OwnedFd>) -> io::Result<()> {
     let Some(parent) = parent else {
         return Ok(());

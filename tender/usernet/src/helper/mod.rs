@@ -5,6 +5,7 @@
 //! - [`datagrams`]: what comes back from hosts by UDP and ICMP, over [`udp`], [`peers`] and [`ping`].
 //! - [`destination`]: which address stands behind which; [`resolvers`]: who is asked for names.
 //! - [`dhcp`], [`router`], [`icmp`]: messages that the helper itself makes. Pure.
+//! - [`farewell`]: what is still owed to hosts once the guest is gone.
 //! - [`poller`], [`table`], [`host`], [`counters`]: what all of them stand on.
 //!
 //! No error of a flow ends the helper: the flow ends, and the other side of it is told in the way of its protocol.
@@ -16,6 +17,7 @@ mod counters;
 mod datagrams;
 mod destination;
 mod dhcp;
+mod farewell;
 mod host;
 mod icmp;
 mod peers;
@@ -104,6 +106,14 @@ pub struct Helper {
 /// Why the loop ends.
 struct Ended;
 
+/// What a call for frames told beside them.
+struct Batch {
+    /// An empty message came last.
+    is_end: bool,
+    /// There may be more at once.
+    is_full: bool,
+}
+
 impl Helper {
     /// Ready to run; everything that needs a file or a call beyond the filter happens here.
     ///
@@ -152,9 +162,10 @@ impl Helper {
         self.parent.as_ref()
     }
 
-    /// Runs until the guest or the parent is gone.
+    /// Runs until the guest or the parent is gone, and hosts have what the guest had sent them.
     pub fn run(mut self) {
         while self.turn().is_ok() {}
+        self.farewell();
         if self.side.config.keep_stderr {
             eprintln!("user network: {:?}", self.side.counters);
         }
@@ -200,29 +211,30 @@ impl Helper {
     /// An empty message is the channel's end if its other end is gone, and nonsense if it is not.
     fn take_frames(&mut self, is_gone: bool) -> Result<(), Ended> {
         for _ in 0..RECEIVES_A_TURN {
-            let batch = match self.receiver.receive(&self.channel) {
-                Ok(batch) => batch,
-                Err(Errno::AGAIN | Errno::INTR) => return Ok(()),
+            match self.take_batch() {
+                Ok(Batch { is_end: true, .. }) if is_gone => return Err(Ended),
+                Ok(Batch { is_full: true, .. }) => {}
+                Ok(_) | Err(Errno::AGAIN | Errno::INTR) => return Ok(()),
                 Err(_) => return Err(Ended),
-            };
-            let mut is_solicited = false;
-            for message in batch.frames() {
-                is_solicited |= router::is_solicitation(message);
-                self.stack
-                    .receive(self.side.now, self.interface, message, &mut self.side);
-            }
-            let (is_end, is_full) = (batch.is_end(), batch.is_full());
-            if is_end && is_gone {
-                return Err(Ended);
-            }
-            if is_solicited {
-                self.advertise();
-            }
-            if !is_full {
-                break;
             }
         }
         Ok(())
+    }
+
+    /// Gives the stack what one call brings.
+    fn take_batch(&mut self) -> rustix::io::Result<Batch> {
+        let batch = self.receiver.receive(&self.channel)?;
+        let mut is_solicited = false;
+        for message in batch.frames() {
+            is_solicited |= router::is_solicitation(message);
+            self.stack
+                .receive(self.side.now, self.interface, message, &mut self.side);
+        }
+        let (is_end, is_full) = (batch.is_end(), batch.is_full());
+        if is_solicited {
+            self.advertise();
+        }
+        Ok(Batch { is_end, is_full })
     }
 
     fn published_ready(&mut self, index: u32) {

@@ -114,6 +114,14 @@ impl Poller {
         epoll::modify(&self.epoll, descriptor, data, flags)
     }
 
+    /// Watches a descriptor no more, though it stays open.
+    ///
+    /// # Errors
+    /// That of epoll_ctl(2).
+    pub fn forget(&self, descriptor: impl AsFd) -> Result<()> {
+        epoll::delete(&self.epoll, descriptor)
+    }
+
     fn add(&self, descriptor: impl AsFd, source: Source, flags: EventFlags) -> Result<()> {
         let data = EventData::new_u64(source.to_bits());
         epoll::add(&self.epoll, descriptor, data, flags)

@@ -1,7 +1,7 @@
 //! Bytes between a connection of the guest's and a socket of the host's: from ring to socket and from socket to
 //! ring, with nothing between.
 //!
-//! Main types: [`HostEnd`], [`pump`], [`Outcome`]. A side that has no room is not read for the other: what cannot
+//! Main types: [`HostEnd`], [`pump`] and, once the guest is gone, [`drain`]; [`Outcome`]. A side that has no room is not read for the other: what cannot
 //! go on waits where it is, and its sender is held back by its own window.
 
 use super::host;
@@ -70,7 +70,7 @@ pub enum Outcome {
 pub struct Pumped {
     /// What is to be done.
     pub outcome: Outcome,
-    /// Whether the connection changed, so that it is to be flushed.
+    /// Whether the connection changed, so that it is to be flushed: bytes, or an end, went on.
     pub changed: bool,
 }
 
@@ -94,6 +94,48 @@ pub fn pump(
     };
     let changed = [out, back].iter().any(|step| !matches!(step, Step::Idle));
     Pumped { outcome, changed }
+}
+
+/// Moves what the guest left behind to the host, then the end of its stream; what the host still sends is for
+/// nobody. [`Outcome::Finished`] once the host has ended its half too: a socket closed before that could be
+/// met by more input, and its reset would take back what the host has not read.
+pub fn drain(
+    tcp: &mut Tcp,
+    connection: ConnectionId,
+    host: &mut HostEnd,
+    halves: &mut Halves,
+) -> Pumped {
+    let mut step = to_host(tcp, connection, host, halves);
+    let is_taken = host.writable && matches!(step, Step::Idle | Step::Moved { more: false });
+    if is_taken && !halves.to_host_ended {
+        step = end_to_host(host, halves);
+    }
+    let changed = !matches!(step, Step::Idle);
+    let outcome = match step {
+        Step::Broke(outcome) => outcome,
+        Step::Moved { more: true } => Outcome::More,
+        _ if halves.to_host_ended => discard(host),
+        _ => Outcome::Wait,
+    };
+    Pumped { outcome, changed }
+}
+
+/// Reads what nobody wants, to its end if that is there.
+fn discard(host: &mut HostEnd) -> Outcome {
+    let mut room = [0; 16 * 1024];
+    let mut failure = None;
+    let mut read = 0;
+    while host.readable && !host.ended && failure.is_none() {
+        if read >= TURN {
+            return Outcome::More;
+        }
+        read += read_some(host, &mut room, &mut failure);
+    }
+    match failure {
+        Some(_) => Outcome::HostBroke,
+        None if host.ended => Outcome::Finished,
+        None => Outcome::Wait,
+    }
 }
 
 /// What became of one direction.

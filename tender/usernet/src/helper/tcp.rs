@@ -71,6 +71,16 @@ impl Flows {
         !self.table.is_full()
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.table.len() == 0
+    }
+
+    /// All of them.
+    pub fn keys(&self) -> Vec<Key> {
+        self.table.iter().map(|(key, _)| key).collect()
+    }
+
     /// Whether another connect(2) may begin.
     pub fn may_connect(&self) -> bool {
         self.has_room() && self.connecting < MOST_CONNECTING

@@ -9,7 +9,7 @@ use libos_net::owner::{
     Verdict,
 };
 use libos_net::stack::Stack;
-use libos_net::tcp::{ConnectionId, Refusal, TcpError, TcpOptions};
+use libos_net::tcp::{ConnectionId, Refusal, State, TcpError, TcpOptions};
 use libos_net::time;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
@@ -339,6 +339,22 @@ impl Guest {
         let (tcp, output) = self.stack.tcp(now);
         tcp.shutdown_send(connection);
         tcp.flush(now, connection, output, &mut self.notes);
+    }
+
+    /// Bytes that no host has acknowledged, ends of connections counting as one.
+    pub fn unacknowledged(&mut self) -> usize {
+        let (mut owed, now) = (0, self.now());
+        self.stack.tcp(now).0.each(&mut |connection| {
+            owed += match connection.state {
+                State::Established
+                | State::CloseWait
+                | State::FinWait1
+                | State::Closing
+                | State::LastAck => connection.send_queue + 1,
+                _ => 0,
+            };
+        });
+        owed
     }
 
     pub fn abort(&mut self, connection: ConnectionId) {

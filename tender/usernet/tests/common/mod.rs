@@ -106,6 +106,12 @@ fn receive(control: &OwnedFd) -> (String, OwnedFd) {
     (line, descriptor.expect("the starter sends the channel"))
 }
 
+/// Whether the process is there and no zombie.
+pub fn is_alive(process: i32) -> bool {
+    std::fs::read_to_string(format!("/proc/{process}/stat"))
+        .is_ok_and(|text| !text.contains(") Z ") && !text.contains(") X "))
+}
+
 /// Whether it comes true in time.
 pub fn eventually(mut holds: impl FnMut() -> bool) -> bool {
     let end = Instant::now() + WAIT;
