@@ -127,7 +127,7 @@ Options of run:
   --net KIND[,KEY…]    add a network interface (repeatable): tap=NAME, packet=INTERFACE, user, passt; or none
                        keys: ip=ADDRESS/PREFIX gw=ADDRESS route=NETWORK[@GATEWAY] mac=… mtu=… dns=ADDRESS
                        search=DOMAIN name=eth0 dhcp slaac
-  -p, --publish [ADDRESS:]HOST:GUEST[/udp]
+  -p, --publish [[ADDRESS:]HOST:]GUEST[/udp]
                        let a port or range of the host stand for the guest's (repeatable)
 ";
 
@@ -266,10 +266,8 @@ fn check_net(raw: RawNet) -> Result<NetConfig, Error> {
         words.into_iter().map(text).collect()
     };
     let specs = spec::parse_all(&texts(raw.net, "--net", "ASCII text")?)?;
-    let mut published = Vec::new();
-    for text in texts(raw.publish, "--publish", "ASCII text")? {
-        published.extend(publish::parse(&text)?);
-    }
+    let published = texts(raw.publish, "--publish", "ASCII text")?;
+    let published = publish::parse_all(published.iter().map(String::as_str))?;
     Ok(NetConfig { specs, published })
 }
 

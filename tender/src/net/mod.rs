@@ -80,13 +80,11 @@ pub struct Plan {
 /// takes longer than everything else that the tender does (0.8 ms and 0.55 ms).
 ///
 /// # Errors
-/// [`NetError::Value`] for a malformed manifest.
+/// [`NetError::Value`] for ports of a manifest that make no sense.
 pub fn plan(config: &NetConfig, manifest: &Manifest) -> Result<Plan, NetError> {
     let mut published = config.published.clone();
     if published.is_empty() {
-        for text in &manifest.publish {
-            published.extend(publish::parse(text)?);
-        }
+        published = publish::parse_all(manifest.publish.iter().map(String::as_str))?;
     }
     let user = || vec![Spec::new(Attachment::User)];
     let specs = match (&config.specs, manifest.network) {

@@ -24,6 +24,7 @@ const BUFFER: usize = 4 << 20;
 /// # Errors
 /// [`NetError::Passt`]: it is not installed, or refuses.
 pub fn open(spec: &Spec, published: &[Published]) -> Result<OwnedFd, NetError> {
+    refuse_free_ports(published)?;
     let (guest, other) = pair().map_err(|error| system("--net passt", "socketpair(2)", error))?;
     let output = Command::new("passt")
         .args(arguments(spec, published, other.as_raw_fd()))
@@ -45,6 +46,19 @@ pub fn open(spec: &Spec, published: &[Published]) -> Result<OwnedFd, NetError> {
         )));
     }
     Ok(guest)
+}
+
+/// passt picks no port of the host by itself.
+fn refuse_free_ports(published: &[Published]) -> Result<(), NetError> {
+    let Some(port) = published.iter().find(|port| port.host_port == 0) else {
+        return Ok(());
+    };
+    Err(NetError::Value {
+        option: format!("-p :{}/{}", port.guest_port, port.protocol.name()),
+        key: "host port",
+        expected: "a port of the host with --net passt (--net user picks one)".into(),
+        found: "none".into(),
+    })
 }
 
 /// The guest's end, and one that passt inherits.
@@ -104,6 +118,18 @@ fn port_text(port: &Published) -> String {
 mod tests {
     use super::*;
     use crate::net::{publish, spec};
+
+    #[test]
+    fn a_port_that_the_host_is_to_pick_is_refused() {
+        let published = publish::parse("80/udp").expect("valid");
+        let error = refuse_free_ports(&published).expect_err("no host port");
+        assert!(
+            error.to_string().contains("-p :80/udp: host port"),
+            "{error}"
+        );
+        let published = publish::parse("8080:80").expect("valid");
+        assert!(refuse_free_ports(&published).is_ok());
+    }
 
     #[test]
     fn passt_is_told_what_the_options_say() {

@@ -3,6 +3,7 @@
 //! Main type: [`Published`], which the user-mode network and passt are given.
 
 use super::error::NetError;
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 
 pub use libos_usernet::{Protocol, Published};
@@ -55,6 +56,55 @@ pub fn parse(text: &str) -> Result<Vec<Published>, NetError> {
         guest_port: guest.0 + offset,
     });
     Ok(published.collect())
+}
+
+/// All ports of all `-p`, each once.
+///
+/// # Errors
+/// A value that makes no sense, or a port of the host that two of them ask for.
+pub fn parse_all<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Vec<Published>, NetError> {
+    let mut all: Vec<Published> = Vec::new();
+    // By what cannot be had twice, whatever the addresses: few have the same.
+    let mut taken: HashMap<(Protocol, u16), Vec<(Published, &str)>> = HashMap::new();
+    for text in texts {
+        for port in parse(text)? {
+            let others = taken.entry((port.protocol, port.host_port)).or_default();
+            if port.host_port != 0 {
+                if others.iter().any(|(other, _)| *other == port) {
+                    continue;
+                }
+                if let Some((_, other)) = others.iter().find(|(other, _)| overlap(*other, port)) {
+                    return Err(conflict(text, port, other));
+                }
+                others.push((port, text));
+            }
+            all.push(port);
+        }
+    }
+    Ok(all)
+}
+
+/// Whether the host cannot have both, the ports being equal. Without an address a port is published on all of both
+/// IP versions; an IPv6 socket takes IPv6 alone.
+fn overlap(one: Published, other: Published) -> bool {
+    let (Some(one), Some(other)) = (one.host, other.host) else {
+        return true;
+    };
+    one.is_ipv4() == other.is_ipv4()
+        && (one == other || one.is_unspecified() || other.is_unspecified())
+}
+
+fn conflict(text: &str, port: Published, other: &str) -> NetError {
+    NetError::Value {
+        option: format!("-p {text}"),
+        key: "host port",
+        expected: "each port of the host once".into(),
+        found: format!(
+            "{}/{}, which -p {other} publishes",
+            port.host_port,
+            port.protocol.name()
+        ),
+    }
 }
 
 /// `[ADDRESS:]HOST`, where HOST may be empty.
@@ -137,6 +187,37 @@ mod tests {
         assert!(all.iter().all(|port| port.protocol == Protocol::Udp));
         assert_eq!(parse("80-82").expect("valid").len(), 3);
         assert_eq!(parse("1-65535:1-65535").expect("valid").len(), 65535);
+    }
+
+    #[test]
+    fn a_port_of_the_host_is_published_once() {
+        let count = |texts: &[&str]| parse_all(texts.iter().copied()).map(|all| all.len());
+        for (texts, expected) in [
+            (&["8080:80", "8080:80"][..], 1),
+            (&["8080:80", "8080:80/udp"], 2),
+            (&["8080:80", "8081:80"], 2),
+            (&["127.0.0.1:8080:80", "127.0.0.2:8080:81"], 2),
+            (&["127.0.0.1:8080:80", "[::1]:8080:81"], 2),
+            (&["0.0.0.0:8080:80", "[::]:8080:81"], 2),
+            (&["80", "80"], 2),
+            (&["127.0.0.1::80", "81"], 2),
+        ] {
+            let found = count(texts).unwrap_or_else(|error| panic!("{texts:?}: {error}"));
+            assert_eq!(found, expected, "{texts:?}");
+        }
+        for texts in [
+            ["8080:80", "8080:81"],
+            ["127.0.0.1:8080:80", "8080:80"],
+            ["8080:80", "[::1]:8080:80"],
+            ["127.0.0.1:8080:80", "0.0.0.0:8080:80"],
+            ["8000-8090:8000-8090", "8080:80"],
+        ] {
+            let error = parse_all(texts).expect_err(texts[1]).to_string();
+            let second = format!("-p {}: host port: expected each port", texts[1]);
+            assert!(error.starts_with(&second), "{error}");
+            let first = format!("8080/tcp, which -p {} publishes", texts[0]);
+            assert!(error.ends_with(&first), "{error}");
+        }
     }
 
     #[test]
