@@ -50,6 +50,7 @@ finish() {
     rm -f "$RESULTS"
     echo "$passed passed, $failed failed, $skipped skipped"
     [ "$failed" = 0 ]
+    exit
 }
 
 has() {

@@ -308,11 +308,13 @@ impl Subject {
         }
     }
 
-    /// Tells inotify(7).
-    fn report(&self) {
+    /// Makes a change, and tells inotify(7).
+    fn change(&self, change: &Change) -> Result<()> {
+        self.inode.change(change)?;
         if let Some(place) = &self.place {
-            inotify::event_at(place, Mask::ATTRIB);
+            inotify::event_at(place, Mask::of_change(change));
         }
+        Ok(())
     }
 
     fn change_mode(&self, mode: u32) -> SysResult {
@@ -321,19 +323,17 @@ impl Subject {
             return Err(Errno::EOPNOTSUPP);
         }
         let mode = may_change_mode(self.inode.ownership(), &caller::credentials(), mode)?;
-        self.inode.change(&Change {
+        self.change(&Change {
             mode: Some(mode),
             ..Change::default()
         })?;
-        self.report();
         Ok(0)
     }
 
     fn change_owner(&self, uid: u32, gid: u32) -> SysResult {
         self.check_writable()?;
         let change = owner_change(&*self.inode, &caller::credentials(), uid, gid)?;
-        self.inode.change(&change)?;
-        self.report();
+        self.change(&change)?;
         Ok(0)
     }
 
@@ -341,8 +341,7 @@ impl Subject {
         self.check_writable()?;
         let change = time_change(&self.inode, &caller::credentials(), times)?;
         if let Some(change) = change {
-            self.inode.change(&change)?;
-            self.report();
+            self.change(&change)?;
         }
         Ok(0)
     }

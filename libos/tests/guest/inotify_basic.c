@@ -23,6 +23,28 @@ static void expect(uint32_t mask, const char *name) {
     CHECK_STR(event->len ? event->name : "", name);
 }
 
+/* One time set alone counts as the access or the write that sets it; both, as an attribute. */
+static void changes_of_attributes(void) {
+    struct timespec now = {0, UTIME_NOW}, keep = {0, UTIME_OMIT};
+    struct timespec both[2] = {now, now}, access[2] = {now, keep}, write[2] = {keep, now};
+    make_file("a", "x");
+    int watch = (int)CHECK_OK(inotify_add_watch(fd, "a", IN_ACCESS | IN_MODIFY | IN_ATTRIB));
+    CHECK_OK(utimensat(AT_FDCWD, "a", both, 0));
+    CHECK_OK(utimensat(AT_FDCWD, "a", access, 0));
+    CHECK_OK(utimensat(AT_FDCWD, "a", write, 0));
+    CHECK_OK(chmod("a", 0640));
+    CHECK_OK(truncate("a", 0));
+    CHECK_OK(chown("a", geteuid(), (gid_t)-1));
+    expect(IN_ATTRIB, "");
+    expect(IN_ACCESS, "");
+    expect(IN_MODIFY, "");
+    expect(IN_ATTRIB, "");
+    expect(IN_MODIFY, "");
+    expect(IN_ATTRIB, "");
+    CHECK_OK(inotify_rm_watch(fd, watch));
+    expect(IN_IGNORED, "");
+}
+
 int main(void) {
     scratch();
     NEED(mkdir("d", 0755));
@@ -51,6 +73,7 @@ int main(void) {
     expect(IN_DELETE_SELF, "");
     expect(IN_IGNORED, "");
     CHECK_ERR(inotify_rm_watch(fd, watch), EINVAL);
+    changes_of_attributes();
     CHECK_ERR(inotify_add_watch(fd, "missing", IN_CREATE), ENOENT);
     CHECK_ERR(inotify_add_watch(fd, ".", 0), EINVAL);
     CHECK_ERR(inotify_add_watch(-1, ".", IN_CREATE), EBADF);

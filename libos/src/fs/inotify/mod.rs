@@ -19,7 +19,7 @@ use linux_raw_sys::ioctl::FIONREAD;
 use crate::errno::{Errno, Result};
 use crate::fs::blocking::{self, Patience};
 use crate::fs::file::{Anonymous, File, Io};
-use crate::fs::inode::Inode;
+use crate::fs::inode::{Change, Inode};
 use crate::fs::poll::PollEvents;
 use crate::sync::SpinLock;
 use crate::sync::wait::WaitQueue;
@@ -82,6 +82,25 @@ bitflags::bitflags! {
         const ISDIR = 0x4000_0000;
         /// One event, then the watch goes.
         const ONESHOT = 0x8000_0000;
+    }
+}
+
+impl Mask {
+    /// What a change of attributes is reported as: one time alone as the access or the write that may have set
+    /// it, all else as itself (fsnotify_change in the kernel's include/linux/fsnotify.h).
+    pub fn of_change(change: &Change) -> Self {
+        let owner_or_mode = change.mode.is_some() || change.uid.is_some() || change.gid.is_some();
+        let times = match (change.atime, change.mtime) {
+            (Some(_), Some(_)) => Self::ATTRIB,
+            (Some(_), None) => Self::ACCESS,
+            (None, Some(_)) => Self::MODIFY,
+            (None, None) => Self::empty(),
+        };
+        if owner_or_mode {
+            times | Self::ATTRIB
+        } else {
+            times
+        }
     }
 }
 
