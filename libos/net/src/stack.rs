@@ -110,6 +110,17 @@ impl Stack {
         self.input(now, interface, owner).set_link(is_up);
     }
 
+    /// The link is gone for good, with whoever was at its other end: it is down, and connections from its addresses
+    /// end with [`crate::tcp::TcpError::NetworkUnreachable`].
+    pub fn end_link(&mut self, now: Instant, interface: InterfaceId, owner: &mut dyn Owner) {
+        self.set_link(now, interface, false, owner);
+        let found = self.internet.interface(interface);
+        let addresses = found.map(|found| found.config.addresses.clone());
+        for own in addresses.unwrap_or_default() {
+            self.tcp.address_gone(own.address, owner);
+        }
+    }
+
     /// Does what is due.
     pub fn poll(&mut self, now: Instant, owner: &mut dyn Owner) {
         let learns = self.internet.next.is_some_and(|next| next <= now);

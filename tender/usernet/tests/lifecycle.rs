@@ -2,9 +2,11 @@
 
 mod common;
 
-use common::{Starter, WAIT, eventually, is_alive, start_refused};
+use common::{Guest, Starter, WAIT, eventually, is_alive, start_refused};
+use libos_net::tcp::{Refusal, TcpError};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
+use std::io::Write;
 
 #[test]
 fn the_helper_ends_with_the_channel() {
@@ -56,6 +58,30 @@ fn the_guest_sees_the_helper_s_end() {
         !std::path::Path::new(&format!("/proc/{}", starter.helper)).exists(),
         "no zombie"
     );
+}
+
+#[test]
+fn connections_end_with_an_error_if_the_helper_dies_amid_a_transfer() {
+    let mut starter = Starter::new(&["loopback"]);
+    let mut guest = Guest::new(starter.channel.take().expect("a channel"));
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let server = std::thread::spawn(move || {
+        let mut stream = listener.accept().expect("a connection").0;
+        while stream.write_all(&[7; 65_536]).is_ok() {}
+    });
+    let connection = guest.connect(&format!("10.0.2.2:{port}"));
+    let mut count = 0;
+    guest.until("a megabyte", |guest| {
+        count += guest.discard(connection);
+        (count > 1 << 20).then_some(())
+    });
+    starter.kill_helper();
+    assert!(eventually(|| !guest.turn()), "the channel ends");
+    server.join().expect("a server whose writes fail");
+    guest.lose_link();
+    let answer = guest.receive_all_left(connection);
+    assert_eq!(answer, Refusal::Error(TcpError::NetworkUnreachable));
 }
 
 #[test]

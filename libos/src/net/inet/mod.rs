@@ -8,11 +8,13 @@
 //! - [`options`]: the options that all of these sockets share.
 //! - [`resolver`]: name servers and host names, in `/etc`.
 //! - [`datagram`]: UDP, ICMP echo and raw ICMP sockets.
+//! - [`first_address`]: what a program's start waits for.
 //! - [`farewell`]: what becomes of connections when the program ends.
 
 pub mod address;
 pub mod datagram;
 mod farewell;
+mod first_address;
 pub mod host;
 pub mod interfaces;
 pub mod ioctl;
@@ -39,11 +41,12 @@ const PROTOCOL_LIMIT: u32 = 263;
 /// SOCK_STREAM.
 const STREAM: u32 = 1;
 
-/// Brings the stack up, with the sockets over it.
+/// Brings the stack up, with the sockets over it, and waits for addresses that it is to learn.
 pub fn init(info: &'static BootInfo) {
     sockets::init();
     host::init(info);
     resolver::init(info);
+    first_address::await_addresses();
 }
 
 /// A new socket of AF_INET or AF_INET6, for socket(2).

@@ -334,6 +334,23 @@ impl Guest {
         Ok(bytes)
     }
 
+    /// The channel has ended: as the libOS does then.
+    pub fn lose_link(&mut self) {
+        let now = self.now();
+        self.stack.end_link(now, self.interface, &mut self.notes);
+    }
+
+    /// Takes what came before the connection broke, and says what broke it.
+    pub fn receive_all_left(&mut self, connection: ConnectionId) -> Refusal {
+        let end = Instant::now() + WAIT;
+        while Instant::now() < end {
+            if let Err(refusal) = self.receive_some(connection) {
+                return refusal;
+            }
+        }
+        panic!("no end within {WAIT:?}");
+    }
+
     pub fn shutdown(&mut self, connection: ConnectionId) {
         let now = self.now();
         let (tcp, output) = self.stack.tcp(now);

@@ -105,7 +105,7 @@ impl HostDevice for Link {
                     Ok(false) => return turn > 0,
                     Err(_) => {
                         self.link_down();
-                        stack.set_link(now, self.interface, false, owner);
+                        stack.end_link(now, self.interface, owner);
                         return true;
                     }
                 }
