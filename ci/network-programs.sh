@@ -40,6 +40,16 @@ start_server() {
     return 1
 }
 
+# await_lines NAME STDOUT: waits, 5 seconds at most, for what the server says of its clients, which may come after they have ended.
+await_lines() {
+    local promised tries
+    promised=$(sed '/^SIGTERM/,$d' "examples/$1/expected.txt" | wc -l)
+    for ((tries = 0; tries < 100; tries++)); do
+        [ "$(wc -l <"$2")" -lt "$promised" ] || return 0
+        sleep 0.05
+    done
+}
+
 # Asks the server to stop, and sets SERVER_STATUS to how it ended; timeout passes the signal on.
 stop_server() {
     SERVER_STATUS=0
@@ -61,6 +71,7 @@ check_server() {
     [ "$port" != - ] || port=$SERVER_PORT
     bounded 30 bash "examples/$name/client.sh" "$host" "$port" </dev/null >"$log.client" 2>"$log.client.stderr" ||
         echo "the client ended with status $?" >>"$log.client"
+    await_lines "$name" "$log.stdout"
     stop_server
     # The address that is promised is the default one.
     sed "1s/^listening on .*/$(head -n 1 "examples/$name/expected.txt")/" "$log.stdout" >"$log.stdout.default"
