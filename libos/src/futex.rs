@@ -4,7 +4,7 @@
 //! shared futexes are the same. A waiter holds its own flag, in its thread, that tells a wake-up
 //! from a time-out; requeueing changes the address that it waits for.
 //!
-//! Neighbours: `sched` sleeps and wakes; `syscall::task` decodes.
+//! Neighbours: `sched` sleeps and wakes; `syscall::futex` decodes.
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;

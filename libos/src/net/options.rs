@@ -16,7 +16,7 @@ use linux_raw_sys::net::{
 use crate::errno::{Errno, Result};
 use crate::fs::blocking::Patience;
 use crate::sync::SpinLock;
-use crate::task::identity::Capabilities;
+use crate::task::credentials::Capabilities;
 use crate::time::Instant;
 
 /// SO_RCVTIMEO with a 64-bit `struct timeval`; on x86-64 the old and the new number mean the same.

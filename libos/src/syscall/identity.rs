@@ -4,7 +4,7 @@
 //! and the only session, as the first process of a container does.
 
 use crate::errno::{Errno, Result, SysResult};
-use crate::task::identity::{Capabilities, Credentials, GROUPS_MAX, Id, Ids};
+use crate::task::credentials::{Capabilities, Credentials, GROUPS_MAX, Id, Ids};
 use crate::task::{self, Process, Tid};
 use crate::user::{Plain, UserPtr};
 

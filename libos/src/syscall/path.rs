@@ -1,17 +1,14 @@
 //! Names in the file system (open(2), rename(2), …).
 
-use alloc::vec::Vec;
-
 use crate::errno::{Errno, Result, SysResult};
 use crate::fs::caller::{self, AT_FDCWD};
-use crate::fs::file::{OpenFile, OpenFlags};
-use crate::fs::inode::{DirEntry, FileType, NewNode, cookie};
+use crate::fs::inode::{FileType, NewNode};
 use crate::fs::vfs::names::{self, Target};
-use crate::fs::vfs::open::{self, HowToOpen};
-use crate::fs::vfs::walk::{Follow, PathName, Position, Resolve, Walker};
+use crate::fs::vfs::open::{self};
+use crate::fs::vfs::walk::{Follow, PathName, Position, Walker};
 use crate::fs::vfs::{AccessMode, MountFlags, PATH_MAX, Path, check_access, show};
 use crate::task::with_current;
-use crate::user::{Plain, UserPtr};
+use crate::user::UserPtr;
 
 /// AT_SYMLINK_NOFOLLOW.
 pub const AT_SYMLINK_NOFOLLOW: u32 = 0x100;
@@ -27,7 +24,7 @@ pub const AT_NO_AUTOMOUNT: u32 = 0x800;
 pub const AT_EMPTY_PATH: u32 = 0x1000;
 
 /// Runs `act` with a walker, the start directory and the name.
-fn at<T>(
+pub(super) fn at<T>(
     dirfd: i32,
     path: UserPtr<u8>,
     act: impl FnOnce(&mut Walker, &Path, &[u8]) -> Result<T>,
@@ -73,88 +70,6 @@ pub fn place_at(dirfd: i32, path: UserPtr<u8>, flags: u32) -> Result<Path> {
         }
         walker.resolve(start, name, follow)
     })
-}
-
-fn install(file: alloc::sync::Arc<OpenFile>, flags: OpenFlags) -> SysResult {
-    let close_on_exec = flags.contains(OpenFlags::CLOEXEC);
-    let fd = with_current(|thread| thread.process().files.insert(file, close_on_exec, 0))?;
-    usize::try_from(fd).map_err(|_| Errno::EMFILE)
-}
-
-/// See open(2).
-pub fn open(path: UserPtr<u8>, flags: u32, mode: u32) -> SysResult {
-    openat(AT_FDCWD, path, flags, mode)
-}
-
-/// See openat(2).
-pub fn openat(dirfd: i32, path: UserPtr<u8>, flags: u32, mode: u32) -> SysResult {
-    let flags = OpenFlags::from_bits_retain(flags);
-    let how = HowToOpen::new(flags, mode, caller::umask())?;
-    let file = at(dirfd, path, |walker, start, name| {
-        open::open(walker, start, name, how)
-    })?;
-    install(file, flags)
-}
-
-/// `struct open_how` of openat2(2).
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct OpenHow {
-    flags: u64,
-    mode: u64,
-    resolve: u64,
-}
-
-// SAFETY: three integers: every pattern is valid (1) and it owns nothing (2).
-unsafe impl Plain for OpenHow {}
-
-/// See openat2(2).
-pub fn openat2(dirfd: i32, path: UserPtr<u8>, how: UserPtr<OpenHow>, size: usize) -> SysResult {
-    let how = read_open_how(how, size)?;
-    let flags = u32::try_from(how.flags).map_err(|_| Errno::EINVAL)?;
-    let flags = OpenFlags::from_bits_retain(flags);
-    let known = OpenFlags::all_known();
-    let creates = flags.contains(OpenFlags::CREAT) || flags.contains(OpenFlags::TMPFILE);
-    let mode = u32::try_from(how.mode).map_err(|_| Errno::EINVAL)?;
-    if !known.contains(flags) || mode & !0o7777 != 0 || (!creates && mode != 0) {
-        return Err(Errno::EINVAL);
-    }
-    let resolve = Resolve::from_bits(how.resolve).ok_or(Errno::EINVAL)?;
-    if resolve.contains(Resolve::BENEATH | Resolve::IN_ROOT) {
-        return Err(Errno::EINVAL);
-    }
-    let how = HowToOpen::new(flags, mode, caller::umask())?;
-    let file = at(dirfd, path, |walker, start, name| {
-        // The scope is the directory of `dirfd`, even for an absolute path.
-        let scope = caller::start(dirfd).or_else(|error| match name.first() {
-            Some(b'/') if resolve.is_empty() => Ok(start.clone()),
-            _ => Err(error),
-        })?;
-        walker.restrict(resolve, &scope);
-        open::open(walker, &scope, name, how)
-    })?;
-    install(file, flags)
-}
-
-fn read_open_how(how: UserPtr<OpenHow>, size: usize) -> Result<OpenHow> {
-    const KNOWN: usize = size_of::<OpenHow>();
-    if size < KNOWN {
-        return Err(Errno::EINVAL);
-    }
-    if size > libos_abi::PAGE_SIZE {
-        return Err(Errno::E2BIG);
-    }
-    let rest: UserPtr<u8> = how.byte_offset(KNOWN)?;
-    if rest.read_vec(size - KNOWN)?.iter().any(|&byte| byte != 0) {
-        return Err(Errno::E2BIG.because("a newer struct open_how"));
-    }
-    how.read()
-}
-
-/// See creat(2).
-pub fn creat(path: UserPtr<u8>, mode: u32) -> SysResult {
-    let flags = OpenFlags::CREAT | OpenFlags::WRONLY | OpenFlags::TRUNC;
-    open(path, flags.bits(), mode)
 }
 
 /// See access(2).
@@ -419,133 +334,6 @@ pub fn chroot(path: UserPtr<u8>) -> SysResult {
     })?;
     with_current(|thread| thread.process().fs.set_root(place));
     Ok(0)
-}
-
-/// How an entry is laid out for getdents(2) or getdents64(2).
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Layout {
-    Old,
-    New,
-}
-
-/// See getdents(2).
-pub fn getdents(fd: i32, buffer: UserPtr<u8>, size: usize) -> SysResult {
-    list(fd, buffer, size, Layout::Old)
-}
-
-/// See getdents64(2).
-pub fn getdents64(fd: i32, buffer: UserPtr<u8>, size: usize) -> SysResult {
-    list(fd, buffer, size, Layout::New)
-}
-
-/// The most that one call lists, in bytes.
-const LIST_MAX: usize = 1 << 20;
-
-fn list(fd: i32, buffer: UserPtr<u8>, size: usize, layout: Layout) -> SysResult {
-    let file = with_current(|thread| thread.process().files.get(fd))?;
-    if file.flags().contains(OpenFlags::PATH) {
-        return Err(Errno::EBADF);
-    }
-    let size = size.min(u32::MAX as usize).min(LIST_MAX);
-    let mut listing = Listing {
-        bytes: Vec::new(),
-        size,
-        layout,
-        refused: false,
-    };
-    let from = *file.offset().lock();
-    let next = listing.fill(&file, from)?;
-    if listing.bytes.is_empty() && listing.refused {
-        return Err(Errno::EINVAL.because("the buffer is too small for one entry"));
-    }
-    buffer.write_slice(&listing.bytes)?;
-    *file.offset().lock() = next;
-    Ok(listing.bytes.len())
-}
-
-struct Listing {
-    bytes: Vec<u8>,
-    size: usize,
-    layout: Layout,
-    /// Whether an entry did not fit.
-    refused: bool,
-}
-
-impl Listing {
-    /// Takes entries from position `from` on; returns the position behind the last taken.
-    fn fill(&mut self, file: &OpenFile, from: u64) -> Result<u64> {
-        let directory = file.path().filter(|path| path.inode().is_directory());
-        let directory = directory.ok_or(Errno::ENOTDIR)?;
-        let mut next = from;
-        let dots: [(&[u8], Path, u64); 2] = [
-            (b".", directory.clone(), cookie::DOT),
-            (b"..", self.above(directory), cookie::DOT_DOT),
-        ];
-        for (name, place, behind) in dots {
-            if from >= behind {
-                continue;
-            }
-            let entry = DirEntry {
-                name,
-                ino: place.inode().metadata().ino,
-                file_type: FileType::Directory,
-                next: behind,
-            };
-            if !self.push(entry) {
-                return Ok(next);
-            }
-            next = behind;
-        }
-        let io = crate::fs::file::Io {
-            offset: next,
-            flags: file.flags(),
-        };
-        file.file().read_dir(io, &mut |entry| {
-            let taken = self.push(entry);
-            if taken {
-                next = entry.next;
-            }
-            taken
-        })?;
-        Ok(next)
-    }
-
-    fn above(&self, directory: &Path) -> Path {
-        match directory.is(&caller::root()) {
-            true => directory.clone(),
-            false => directory.above(),
-        }
-    }
-
-    fn push(&mut self, entry: DirEntry<'_>) -> bool {
-        const HEAD: usize = 18;
-        // The old layout has the type behind the name's NUL, the new one before the name.
-        let len = match self.layout {
-            Layout::New => HEAD + 1 + entry.name.len() + 1,
-            Layout::Old => HEAD + entry.name.len() + 2,
-        };
-        let padded = len.next_multiple_of(8);
-        if self.bytes.len() + padded > self.size {
-            self.refused = true;
-            return false;
-        }
-        let end = self.bytes.len() + padded;
-        let record_len = u16::try_from(padded).unwrap_or(u16::MAX);
-        self.bytes.extend_from_slice(&entry.ino.to_le_bytes());
-        self.bytes.extend_from_slice(&entry.next.to_le_bytes());
-        self.bytes.extend_from_slice(&record_len.to_le_bytes());
-        if self.layout == Layout::New {
-            self.bytes.push(entry.file_type.dirent_type());
-        }
-        self.bytes.extend_from_slice(entry.name);
-        self.bytes.resize(end, 0);
-        if self.layout == Layout::Old
-            && let Some(last) = self.bytes.last_mut()
-        {
-            *last = entry.file_type.dirent_type();
-        }
-        true
-    }
 }
 
 /// See umask(2).

@@ -6,7 +6,7 @@ use crate::errno::{Errno, Result, SysResult};
 use crate::signal::is_signal;
 use crate::syscall::convert::Argument;
 use crate::task;
-use crate::task::identity::{Capabilities, Credentials};
+use crate::task::credentials::{Capabilities, Credentials};
 use crate::task::oddments::DEFAULT_SLACK_NS;
 use crate::user::UserPtr;
 

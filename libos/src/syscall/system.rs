@@ -7,7 +7,7 @@ use alloc::sync::Arc;
 
 use crate::errno::{Errno, Result, SysResult};
 use crate::random;
-use crate::task::identity::Capabilities;
+use crate::task::credentials::Capabilities;
 use crate::task::limits::{Limit, Raise, Resource};
 use crate::task::{self, Process, uts};
 use crate::time::Instant;

@@ -1,22 +1,16 @@
 //! Threads, scheduling, futexes.
 
 use core::sync::atomic::Ordering;
-use core::time::Duration;
 
 use crate::errno::{Errno, Result, SysResult};
-use crate::futex::{self, WakeOp};
-use crate::sched;
-use crate::signal;
-use crate::syscall::convert::Argument;
 use crate::task::clone::{CloneArgs, CloneFlags, Request};
 use crate::task::{self, robust};
-use crate::time::{self, Instant};
-use crate::user::{Plain, Timespec, UserPtr};
+use crate::user::UserPtr;
 
 /// Bits of clone(2)'s flags that hold the exit signal.
 const EXIT_SIGNAL: u64 = 0xff;
 
-fn nonnegative(tid: i32) -> SysResult {
+pub(super) fn nonnegative(tid: i32) -> SysResult {
     usize::try_from(tid).map_err(|_| Errno::EINVAL)
 }
 
@@ -179,7 +173,7 @@ pub fn get_robust_list(tid: i32, head: UserPtr<usize>, size: UserPtr<usize>) -> 
 }
 
 /// Calls `action` with thread `tid`, the running one for 0.
-fn of_thread<T>(tid: i32, action: impl FnOnce(&task::Thread) -> T) -> Result<T> {
+pub(super) fn of_thread<T>(tid: i32, action: impl FnOnce(&task::Thread) -> T) -> Result<T> {
     if tid == 0 {
         return Ok(task::with_current(action));
     }
@@ -187,309 +181,6 @@ fn of_thread<T>(tid: i32, action: impl FnOnce(&task::Thread) -> T) -> Result<T> 
         Some(thread) => Ok(action(&thread)),
         None => Err(Errno::ESRCH),
     }
-}
-
-/// When a futex wait's timeout is: relative for FUTEX_WAIT, absolute for the others.
-fn futex_deadline(
-    timeout: UserPtr<Timespec>,
-    is_absolute: bool,
-    is_realtime: bool,
-) -> Result<Option<Instant>> {
-    let Some(timeout) = timeout.non_null() else {
-        return Ok(None);
-    };
-    let ns = timeout.read()?.to_ns()?;
-    Ok(Some(match (is_absolute, is_realtime) {
-        (false, _) => Instant::now().after(Duration::from_nanos(ns)),
-        (true, false) => Instant::from_ns(ns),
-        (true, true) => {
-            let left = ns.saturating_sub(time::realtime_ns());
-            Instant::now().after(Duration::from_nanos(left))
-        }
-    }))
-}
-
-fn count(value: u64) -> usize {
-    let low = u32::try_from(value & 0xffff_ffff).unwrap_or(0);
-    // A negative count means one in FUTEX_WAKE (the kernel's loop tests after the first).
-    usize::try_from(low.cast_signed()).unwrap_or(1)
-}
-
-/// See futex(2).
-pub fn futex(
-    word: UserPtr<u32>,
-    operation: u32,
-    value: u32,
-    timeout_or_count: u64,
-    second: UserPtr<u32>,
-    value3: u32,
-) -> SysResult {
-    const CLOCK_REALTIME: u32 = 256;
-    const PRIVATE: u32 = 128;
-    let command = operation & !(CLOCK_REALTIME | PRIVATE);
-    let is_realtime = operation & CLOCK_REALTIME != 0;
-    let timeout = UserPtr::new(usize::try_from(timeout_or_count).map_err(|_| Errno::EFAULT)?);
-    if is_realtime && !matches!(command, 0 | 9 | 11 | 13) {
-        return Err(Errno::ENOSYS);
-    }
-    match command {
-        0 | 9 => {
-            let deadline = futex_deadline(timeout, command == 9, is_realtime)?;
-            let bitset = if command == 9 { value3 } else { futex::ANY };
-            futex_wait(word, value, deadline, bitset)
-        }
-        1 => futex::wake(word, count(value.into()).max(1), futex::ANY),
-        10 => futex::wake(word, count(value.into()).max(1), value3),
-        3 | 4 => requeue(
-            word,
-            second,
-            value,
-            timeout_or_count,
-            (command == 4).then_some(value3),
-        ),
-        5 => {
-            let (first, other) = (count(value.into()), count(timeout_or_count));
-            futex::wake_op(word, first, second, other, WakeOp::new(value3))
-        }
-        6..=8 | 11..=13 => {
-            Err(Errno::ENOSYS.because("priority inheritance needs priorities; there are none"))
-        }
-        _ => Err(Errno::ENOSYS),
-    }
-}
-
-/// A wait with a timeout goes on until that, however often it is interrupted, and never restarts behind a
-/// handler (futex_wait in the kernel's kernel/futex/waitwake.c).
-fn futex_wait(
-    word: UserPtr<u32>,
-    expected: u32,
-    deadline: Option<Instant>,
-    bitset: u32,
-) -> SysResult {
-    match (futex::wait(word, expected, deadline, bitset), deadline) {
-        (Err(Errno::ERESTARTSYS), Some(deadline)) => {
-            let words = [
-                word.address() as u64,
-                expected.into(),
-                deadline.as_ns(),
-                bitset.into(),
-            ];
-            Err(signal::resume_later(futex_wait_on, words))
-        }
-        (result, _) => result.map(|()| 0),
-    }
-}
-
-fn futex_wait_on([word, expected, deadline_ns, bitset]: [u64; 4]) -> SysResult {
-    let deadline = Some(Instant::from_ns(deadline_ns));
-    futex_wait(
-        UserPtr::from_register(word),
-        u32::from_register(expected),
-        deadline,
-        u32::from_register(bitset),
-    )
-}
-
-fn requeue(
-    from: UserPtr<u32>,
-    to: UserPtr<u32>,
-    wake: u32,
-    move_count: u64,
-    expected: Option<u32>,
-) -> SysResult {
-    let wake = usize::try_from(wake.cast_signed()).map_err(|_| Errno::EINVAL)?;
-    let low = u32::try_from(move_count & 0xffff_ffff).unwrap_or(0);
-    let limit = usize::try_from(low.cast_signed()).map_err(|_| Errno::EINVAL)?;
-    let (woken, moved) = futex::requeue(from, to, wake, limit, expected)?;
-    // FUTEX_REQUEUE reports the woken only, FUTEX_CMP_REQUEUE both (futex(2), "RETURN VALUE");
-    // the kernel returns both for both.
-    Ok(woken + moved)
-}
-
-/// See sched_yield(2).
-pub fn sched_yield() -> SysResult {
-    sched::yield_now();
-    Ok(0)
-}
-
-/// The CPUs there are: one.
-const CPU_MASK: u64 = 1;
-
-/// See sched_getaffinity(2). Returns the bytes of the kernel's mask, as the raw call does.
-pub fn sched_getaffinity(tid: i32, size: usize, mask: UserPtr<u64>) -> SysResult {
-    const MASK_BYTES: usize = size_of::<u64>();
-    if size < MASK_BYTES || !size.is_multiple_of(MASK_BYTES) {
-        return Err(Errno::EINVAL);
-    }
-    of_thread(tid, |_| ())?;
-    mask.write(CPU_MASK)?;
-    Ok(MASK_BYTES)
-}
-
-/// See sched_setaffinity(2).
-pub fn sched_setaffinity(tid: i32, size: usize, mask: UserPtr<u8>) -> SysResult {
-    of_thread(tid, |_| ())?;
-    let bytes = mask.read_vec(size.min(size_of::<u64>()))?;
-    match bytes.first() {
-        Some(first) if u64::from(*first) & CPU_MASK != 0 => Ok(0),
-        _ => Err(Errno::EINVAL),
-    }
-}
-
-const SCHED_OTHER: i32 = 0;
-const SCHED_BATCH: i32 = 3;
-const SCHED_IDLE: i32 = 5;
-const SCHED_FIFO: i32 = 1;
-const SCHED_RR: i32 = 2;
-
-/// See sched_getparam(2).
-pub fn sched_getparam(tid: i32, parameter: UserPtr<i32>) -> SysResult {
-    if tid < 0 || parameter.is_null() {
-        return Err(Errno::EINVAL);
-    }
-    of_thread(tid, |_| ())?;
-    parameter.write(0)?;
-    Ok(0)
-}
-
-/// See sched_setparam(2).
-pub fn sched_setparam(tid: i32, parameter: UserPtr<i32>) -> SysResult {
-    sched_setscheduler(tid, SCHED_OTHER, parameter)
-}
-
-/// See sched_getscheduler(2).
-pub fn sched_getscheduler(tid: i32) -> SysResult {
-    if tid < 0 {
-        return Err(Errno::EINVAL);
-    }
-    of_thread(tid, |_| ())?;
-    nonnegative(SCHED_OTHER)
-}
-
-/// See sched_setscheduler(2).
-pub fn sched_setscheduler(tid: i32, policy: i32, parameter: UserPtr<i32>) -> SysResult {
-    const RESET_ON_FORK: i32 = 0x4000_0000;
-    if tid < 0 || parameter.is_null() {
-        return Err(Errno::EINVAL);
-    }
-    let priority = parameter.read()?;
-    of_thread(tid, |_| ())?;
-    match policy & !RESET_ON_FORK {
-        SCHED_OTHER | SCHED_BATCH | SCHED_IDLE if priority == 0 => Ok(0),
-        SCHED_FIFO | SCHED_RR if (1..=99).contains(&priority) => {
-            Err(Errno::EPERM.because("no real-time scheduling"))
-        }
-        _ => Err(Errno::EINVAL),
-    }
-}
-
-/// See sched_get_priority_max(2).
-pub fn sched_get_priority_max(policy: i32) -> SysResult {
-    priority_bound(policy, 99)
-}
-
-/// See sched_get_priority_min(2).
-pub fn sched_get_priority_min(policy: i32) -> SysResult {
-    priority_bound(policy, 1)
-}
-
-fn priority_bound(policy: i32, realtime: usize) -> SysResult {
-    match policy {
-        SCHED_FIFO | SCHED_RR => Ok(realtime),
-        SCHED_OTHER | SCHED_BATCH | SCHED_IDLE | 6 => Ok(0),
-        _ => Err(Errno::EINVAL),
-    }
-}
-
-/// See sched_rr_get_interval(2): one tick.
-pub fn sched_rr_get_interval(tid: i32, interval: UserPtr<Timespec>) -> SysResult {
-    const SLICE_NS: u64 = 4_000_000;
-    if tid < 0 {
-        return Err(Errno::EINVAL);
-    }
-    of_thread(tid, |_| ())?;
-    interval.write(Timespec::from_ns(SLICE_NS))?;
-    Ok(0)
-}
-
-/// `struct sched_attr`, first version.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SchedAttributes {
-    size: u32,
-    policy: u32,
-    flags: u64,
-    nice: i32,
-    priority: u32,
-    runtime: u64,
-    deadline: u64,
-    period: u64,
-}
-
-// SAFETY: integers only: all patterns are valid, nothing is owned.
-unsafe impl Plain for SchedAttributes {}
-
-/// Size of [`SchedAttributes`], which the calls negotiate.
-const ATTRIBUTES_SIZE: u32 = 48;
-
-/// See sched_getattr(2).
-pub fn sched_getattr(
-    tid: i32,
-    attributes: UserPtr<SchedAttributes>,
-    size: u32,
-    flags: u32,
-) -> SysResult {
-    if tid < 0 || attributes.is_null() || flags != 0 || size < ATTRIBUTES_SIZE {
-        return Err(Errno::EINVAL);
-    }
-    let nice = of_thread(tid, |_| {
-        task::current_process().nice.load(Ordering::Relaxed)
-    })?;
-    attributes.write(SchedAttributes {
-        size: ATTRIBUTES_SIZE,
-        nice,
-        ..Default::default()
-    })?;
-    Ok(0)
-}
-
-/// See sched_setattr(2).
-pub fn sched_setattr(tid: i32, attributes: UserPtr<SchedAttributes>, flags: u32) -> SysResult {
-    if tid < 0 || attributes.is_null() || flags != 0 {
-        return Err(Errno::EINVAL);
-    }
-    let wanted = attributes.read()?;
-    of_thread(tid, |_| ())?;
-    match i32::try_from(wanted.policy) {
-        Ok(SCHED_OTHER | SCHED_BATCH | SCHED_IDLE) => Ok(0),
-        Ok(SCHED_FIFO | SCHED_RR | 6) => Err(Errno::EPERM),
-        _ => Err(Errno::EINVAL),
-    }
-}
-
-/// Whether (`which`, `who`) names the one process there is.
-fn check_priority_target(which: i32, who: i32) -> Result<()> {
-    match which {
-        0 if who == 0 || of_thread(who, |_| ()).is_ok() => Ok(()),
-        1 | 2 if who == 0 => Ok(()),
-        0..=2 => Err(Errno::ESRCH),
-        _ => Err(Errno::EINVAL),
-    }
-}
-
-/// See getpriority(2): the raw call returns 20 − nice.
-pub fn getpriority(which: i32, who: i32) -> SysResult {
-    check_priority_target(which, who)?;
-    nonnegative(20 - task::current_process().nice.load(Ordering::Relaxed))
-}
-
-/// See setpriority(2). Stored and reported; all threads of an image share one CPU anyway.
-pub fn setpriority(which: i32, who: i32, nice: i32) -> SysResult {
-    check_priority_target(which, who)?;
-    task::current_process()
-        .nice
-        .store(nice.clamp(-20, 19), Ordering::Relaxed);
-    Ok(0)
 }
 
 /// See gettid(2).
@@ -539,14 +230,6 @@ pub fn arch_prctl(code: u32, argument: u64) -> SysResult {
         GET_CPUID => Ok(1),
         _ => Err(Errno::EINVAL),
     }
-}
-
-/// See getcpu(2).
-pub fn getcpu(cpu: UserPtr<u32>, node: UserPtr<u32>, _cache: UserPtr<u8>) -> SysResult {
-    for place in [cpu, node].into_iter().filter_map(UserPtr::non_null) {
-        place.write(0)?;
-    }
-    Ok(0)
 }
 
 /// See ptrace(2).
@@ -600,38 +283,6 @@ mod tests {
         );
         assert_eq!(
             wait4(-1, UserPtr::new(0), 0x100, UserPtr::new(0)),
-            Err(Errno::EINVAL)
-        );
-    }
-
-    #[test]
-    fn affinity_is_one_cpu() {
-        let mut mask = 0_u64;
-        let place = UserPtr::new(&raw mut mask as usize);
-        assert_eq!(sched_getaffinity(0, 8, place), Ok(8));
-        assert_eq!(mask, 1);
-        assert_eq!(sched_getaffinity(0, 7, place), Err(Errno::EINVAL));
-        assert_eq!(sched_getaffinity(4711, 8, place), Err(Errno::ESRCH));
-        for (mask, verdict) in [(2_u64, Err(Errno::EINVAL)), (3, Ok(0))] {
-            let place = UserPtr::new(&raw const mask as usize);
-            assert_eq!(sched_setaffinity(0, 8, place), verdict, "mask {mask}");
-        }
-    }
-
-    #[test]
-    fn futex_refuses_what_linux_refuses() {
-        let mut word = 1_u32;
-        let place = UserPtr::new(&raw mut word as usize);
-        let none = UserPtr::new(0);
-        assert_eq!(futex(place, 0, 2, 0, none, 0), Err(Errno::EAGAIN));
-        assert_eq!(futex(place, 1 | 256, 1, 0, none, 0), Err(Errno::ENOSYS));
-        assert_eq!(futex(place, 77, 1, 0, none, 0), Err(Errno::ENOSYS));
-        let bad = Timespec {
-            sec: 0,
-            nsec: 1_000_000_000,
-        };
-        assert_eq!(
-            futex(place, 0, 1, &raw const bad as u64, none, 0),
             Err(Errno::EINVAL)
         );
     }

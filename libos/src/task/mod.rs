@@ -8,6 +8,7 @@
 //! There is one process now; nothing relies on that but the end of the program.
 
 pub mod clone;
+pub mod credentials;
 pub mod exit;
 pub mod identity;
 pub mod limits;

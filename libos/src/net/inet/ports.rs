@@ -15,7 +15,7 @@ use core::time::Duration;
 
 use crate::errno::{Errno, Result};
 use crate::sync::SpinLock;
-use crate::task::identity::{Capabilities, Id};
+use crate::task::credentials::{Capabilities, Id};
 use crate::time::Instant;
 
 /// First and last port that is given out by itself (`net.ipv4.ip_local_port_range`).

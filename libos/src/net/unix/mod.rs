@@ -31,7 +31,7 @@ use crate::net::options::Options;
 use crate::net::socket::{Halves, Kind};
 use crate::sync::SpinLock;
 use crate::sync::wait::WaitQueue;
-use crate::task::identity::{Capabilities, Ids};
+use crate::task::credentials::{Capabilities, Ids};
 use name::Name;
 use queue::{PacketQueue, StreamQueue};
 

@@ -46,7 +46,7 @@ use crate::net::options::{OptionValue, Options};
 use crate::net::socket::{Halves, Kind, Socket};
 use crate::sync::SpinLock;
 use crate::sync::wait::WaitQueue;
-use crate::task::identity::Capabilities;
+use crate::task::credentials::Capabilities;
 use crate::user::Dest;
 use errors::Errors;
 use multicast::Multicast;
