@@ -176,6 +176,11 @@ impl Stack {
         (&mut self.tcp, &mut self.internet)
     }
 
+    /// Connections, to look at.
+    pub fn connections(&self) -> &Tcp {
+        &self.tcp
+    }
+
     /// Decides on a request for a connection that was deferred.
     pub fn decide(
         &mut self,

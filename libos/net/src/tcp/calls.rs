@@ -171,23 +171,8 @@ impl Tcp {
     /// would be refused; [`TcpEvents::ESTABLISHED`] once the handshake is over; [`TcpEvents::CLOSED`] if
     /// it is gone.
     pub fn readiness(&self, connection: ConnectionId) -> TcpEvents {
-        let Some(found) = self.find(connection) else {
-            return TcpEvents::all();
-        };
-        match &found.phase {
-            Phase::Opening(_) => TcpEvents::empty(),
-            Phase::Quiet(_) if found.is_starved => TcpEvents::ESTABLISHED,
-            Phase::Quiet(_) => TcpEvents::ESTABLISHED | TcpEvents::WRITABLE,
-            Phase::Open(engine) => {
-                let mut events = TcpEvents::ESTABLISHED;
-                let has_input = engine.receive_queue() > 0 || engine.has_peer_ended();
-                events.set(TcpEvents::READABLE, has_input);
-                let may_send = matches!(engine.state(), State::Established | State::CloseWait);
-                events.set(TcpEvents::WRITABLE, !may_send || has_room(engine.as_ref()));
-                events
-            }
-            Phase::Over(_) => TcpEvents::all(),
-        }
+        self.find(connection)
+            .map_or(TcpEvents::all(), Connection::readiness)
     }
 
     /// Ends our half once everything is sent.
@@ -293,7 +278,7 @@ impl Tcp {
     pub fn info(&self, connection: ConnectionId) -> Option<TcpInfo> {
         let found = self.find(connection)?;
         Some(TcpInfo {
-            is_writable: self.readiness(connection).contains(TcpEvents::WRITABLE),
+            is_writable: found.readiness().contains(TcpEvents::WRITABLE),
             ..info(found)
         })
     }
@@ -330,7 +315,7 @@ impl Tcp {
         }
     }
 
-    fn find(&self, id: ConnectionId) -> Option<&Connection> {
+    pub(super) fn find(&self, id: ConnectionId) -> Option<&Connection> {
         self.table.get(self.table.index(id)?)
     }
 
@@ -353,6 +338,26 @@ impl Tcp {
         }
         self.schedule(self.now, index);
         Err(Refusal::WouldBlock)
+    }
+}
+
+impl Connection {
+    /// See [`Tcp::readiness`].
+    pub fn readiness(&self) -> TcpEvents {
+        match &self.phase {
+            Phase::Opening(_) => TcpEvents::empty(),
+            Phase::Quiet(_) if self.is_starved => TcpEvents::ESTABLISHED,
+            Phase::Quiet(_) => TcpEvents::ESTABLISHED | TcpEvents::WRITABLE,
+            Phase::Open(engine) => {
+                let mut events = TcpEvents::ESTABLISHED;
+                let has_input = engine.receive_queue() > 0 || engine.has_peer_ended();
+                events.set(TcpEvents::READABLE, has_input);
+                let may_send = matches!(engine.state(), State::Established | State::CloseWait);
+                events.set(TcpEvents::WRITABLE, !may_send || has_room(engine.as_ref()));
+                events
+            }
+            Phase::Over(_) => TcpEvents::all(),
+        }
     }
 }
 

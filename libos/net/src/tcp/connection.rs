@@ -193,17 +193,25 @@ impl Connection {
 
     /// The first limit of time on an established connection, and when it is reached.
     pub fn limit(&self) -> Option<(Instant, Limit)> {
-        let limits = [
-            self.unanswered(),
-            self.waiting_since
-                .map(|since| (since + FIN_WAIT_2, Limit::Drop)),
-            self.silence(),
-            self.may_rest().then(|| (self.rest_at(), Limit::Rest)),
-            self.is_starved
-                .then(|| (self.moved + AGAIN, Limit::TryAgain)),
-            self.owes_end().then(|| (self.moved + AGAIN, Limit::Finish)),
-        ];
-        limits.into_iter().flatten().min_by_key(|(at, _)| *at)
+        // With each segment and each call: an array of all of them would cost more than what it holds.
+        let mut first = None;
+        earlier(&mut first, self.unanswered());
+        if let Some(since) = self.waiting_since {
+            earlier(&mut first, Some((since + FIN_WAIT_2, Limit::Drop)));
+        }
+        if self.options.keep_alive.is_some() {
+            earlier(&mut first, self.silence());
+        }
+        if self.may_rest() {
+            earlier(&mut first, Some((self.rest_at(), Limit::Rest)));
+        }
+        if self.is_starved {
+            earlier(&mut first, Some((self.moved + AGAIN, Limit::TryAgain)));
+        }
+        if self.owes_end() {
+            earlier(&mut first, Some((self.moved + AGAIN, Limit::Finish)));
+        }
+        first
     }
 
     /// An acknowledgement while there is no engine.
@@ -290,5 +298,14 @@ impl Connection {
         }
         let is_last = self.probes >= self.options.keep_alive_count;
         Some((next, if is_last { give_up } else { Limit::Probe }))
+    }
+}
+
+/// Keeps the earlier of both; the first of two at one moment.
+fn earlier(first: &mut Option<(Instant, Limit)>, other: Option<(Instant, Limit)>) {
+    if let Some((at, _)) = other
+        && first.is_none_or(|(before, _)| at < before)
+    {
+        *first = other;
     }
 }

@@ -390,19 +390,21 @@ impl Tcp {
         if engine.receive_next() != expected {
             events |= TcpEvents::READABLE;
         }
-        let is_due = engine
-            .poll_at(&mut self.context, now)
-            .is_some_and(|due| due <= now);
+        let due = engine.poll_at(&mut self.context, now);
         connection.heard = now;
         connection.probes = 0;
         if !events.is_empty() || connection.owed() != owed {
             connection.stir(now);
         }
         connection.observe(now, owed);
-        if is_due {
+        let later = due.filter(|due| *due > now);
+        if due != later {
             self.pend(index);
         }
-        self.settle(now, index, events, Some(owner));
+        if self.follow(now, index, events, Some(owner)) {
+            let is_blocked = self.table.get(index).is_some_and(|found| found.is_blocked);
+            self.schedule_at(index, later.filter(|_| !is_blocked));
+        }
     }
 
     /// Answers what belongs to no connection.

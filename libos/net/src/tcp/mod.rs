@@ -23,6 +23,7 @@ mod input;
 mod memory;
 mod segment;
 mod sequence;
+mod standing;
 mod table;
 mod time_wait;
 mod timers;
@@ -36,6 +37,7 @@ use crate::config::InterfaceId;
 use crate::time::{Duration, Instant};
 
 pub use self::memory::{Allocate, allocate_zeroed, buffers_for};
+pub use self::standing::Standing;
 
 /// A connection; never used again for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

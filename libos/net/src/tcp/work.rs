@@ -99,7 +99,9 @@ impl Tcp {
         let Some(connection) = self.table.get_mut(index) else {
             return;
         };
-        connection.is_pending = false;
+        if core::mem::take(&mut connection.is_pending) && self.pending.last() == Some(&id) {
+            self.pending.pop();
+        }
         if core::mem::take(&mut connection.is_touched) {
             connection.stir(now);
             let owed = connection.owed();
@@ -126,17 +128,33 @@ impl Tcp {
         &mut self,
         now: Instant,
         index: u32,
-        mut events: TcpEvents,
+        events: TcpEvents,
         owner: Option<&mut dyn Owner>,
     ) {
+        if self.follow(now, index, events, owner) {
+            self.schedule(now, index);
+        }
+    }
+
+    /// What the engine's state means, and what is to be told; whether the connection goes on.
+    pub(super) fn follow(
+        &mut self,
+        now: Instant,
+        index: u32,
+        mut events: TcpEvents,
+        owner: Option<&mut dyn Owner>,
+    ) -> bool {
         let Some(connection) = self.table.get_mut(index) else {
-            return;
+            return false;
         };
         let Phase::Open(engine) = &connection.phase else {
-            return;
+            return false;
         };
         match engine.state() {
-            State::Closed => return self.end(index, None, owner),
+            State::Closed => {
+                self.end(index, None, owner);
+                return false;
+            }
             State::TimeWait if engine.has_acknowledged() => {
                 self.time_wait.insert(
                     now,
@@ -147,7 +165,8 @@ impl Tcp {
                         window: engine.window(),
                     },
                 );
-                return self.end(index, None, owner);
+                self.end(index, None, owner);
+                return false;
             }
             _ => {}
         }
@@ -158,7 +177,7 @@ impl Tcp {
         if let Some(owner) = owner {
             self.tell(index, events, owner);
         }
-        self.schedule(now, index);
+        true
     }
 
     /// Tells the owner.
@@ -183,8 +202,18 @@ impl Tcp {
                 .map(|due| if due <= now { now + BACKOFF } else { due }),
             _ => None,
         };
-        let limit = connection.limit().map(|(at, _)| at);
-        let due = engine_due.into_iter().chain(limit).min();
+        self.schedule_at(index, engine_due);
+    }
+
+    /// The same where it is known when the engine wants to be polled.
+    pub(super) fn schedule_at(&mut self, index: u32, engine_due: Option<Instant>) {
+        let Some(connection) = self.table.get(index) else {
+            return;
+        };
+        let due = match (engine_due, connection.limit()) {
+            (Some(due), Some((limit, _))) => Some(due.min(limit)),
+            (due, limit) => due.or(limit.map(|(at, _)| at)),
+        };
         self.timers.set(index, due);
     }
 

@@ -1,7 +1,7 @@
 //! The one network stack, and what binds it to this process: frames over host handles, time, and
 //! the moment at which sockets are told.
 //!
-//! - [`with`]: works on the stack; afterwards arms its timer and lets the sockets wake whom they must.
+//! - [`with`]: works on the stack; afterwards arms its timer and lets the sockets wake whom they must. [`look`]: only looks.
 //! - [`Sockets`]: what the stack asks of the sockets above. They register once ([`register`]).
 //! - [`Link`](link::Link): one interface's handle.
 //!
@@ -73,10 +73,7 @@ pub fn register(sockets: &'static dyn Sockets) {
 
 /// Whether there is any interface but loopback.
 pub fn has_interfaces() -> bool {
-    NETWORK
-        .lock()
-        .as_ref()
-        .is_some_and(|network| network.stack.interfaces().next().is_some())
+    look(|stack| stack.interfaces().next().map(|_| ())).is_some()
 }
 
 /// Works on the stack at the present moment.
@@ -91,6 +88,14 @@ pub fn with<R>(work: impl FnOnce(&mut Stack, NetInstant, &mut dyn Owner) -> R) -
         sockets.settle();
     }
     result
+}
+
+/// Looks at the stack, which nothing can happen to: neither the time nor the sockets are asked.
+pub fn look<R>(at: impl FnOnce(&Stack) -> Option<R>) -> Option<R> {
+    NETWORK
+        .lock()
+        .as_ref()
+        .and_then(|network| at(&network.stack))
 }
 
 /// Brings up the interfaces of the boot information.

@@ -624,7 +624,8 @@ impl Engine for Smoltcp {
             Duration::from_micros(ACK_DELAY.total_micros() * PACE.unsigned_abs())
         };
         self.socket_mut().set_ack_delay(Some(delay));
-        let (interface, scratch) = context.interface(output.segmentation(self.outward.peer));
+        // What is answered at once has no data: nothing is to be cut.
+        let (interface, scratch) = context.interface(None);
         let mut wire = Wire {
             incoming: Some(segment.packet),
             output,

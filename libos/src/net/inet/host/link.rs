@@ -12,7 +12,7 @@ use libos_net::address::Network;
 use libos_net::config::{InterfaceConfig, Mac, Offloads, Route};
 use libos_net::device::{Device, LONGEST_FRAME, Transmitted, VNET_HEADER_LEN};
 
-use super::{Arc, Box, InterfaceId, SpinLock, String, Vec, text, with};
+use super::{Arc, Box, InterfaceId, SpinLock, String, Vec, look, text, with};
 use crate::errno::Errno;
 use crate::fs::poll::PollEvents;
 use crate::hypercall;
@@ -79,7 +79,8 @@ impl HostDevice for Link {
         if self.is_dead.load(Ordering::Relaxed) {
             return PollEvents::empty();
         }
-        let stack_waits = || with(|stack, _, _| stack.wants_writable(self.interface));
+        let stack_waits =
+            || look(|stack| stack.wants_writable(self.interface).then_some(())).is_some();
         if !self.unsent.is_empty() || stack_waits() {
             PollEvents::IN | PollEvents::OUT
         } else {

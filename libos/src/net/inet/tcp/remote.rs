@@ -12,7 +12,9 @@ use hashbrown::HashMap;
 use libos_net::address::Flow;
 use libos_net::config::InterfaceId;
 use libos_net::owner::{TcpEvents, Token, Verdict};
-use libos_net::tcp::{ConnectError, ConnectionId, Refusal, TcpError, TcpInfo, TcpOptions};
+use libos_net::tcp::{
+    ConnectError, ConnectionId, Refusal, Standing, TcpError, TcpInfo, TcpOptions,
+};
 
 use super::{Link, Phase, READABLE, State, TcpSocket, TcpState, WRITABLE, listen, table};
 use crate::errno::{Errno, Result};
@@ -50,9 +52,9 @@ impl Remote {
         self.is_writable
     }
 
-    fn update(&mut self, info: &TcpInfo) {
-        self.readable = info.receive_queue;
-        self.is_writable = info.is_writable;
+    fn update(&mut self, standing: &Standing) {
+        self.readable = standing.readable;
+        self.is_writable = standing.is_writable;
     }
 }
 
@@ -62,10 +64,18 @@ struct HalfOpen {
     flow: Flow,
 }
 
+/// Events of one connection, and how it stands afterwards.
+struct Event {
+    connection: ConnectionId,
+    token: Token,
+    events: TcpEvents,
+    standing: Option<Standing>,
+}
+
 /// What the stack told while it was locked.
 #[derive(Default)]
 struct Notes {
-    events: Vec<(ConnectionId, Token, TcpEvents)>,
+    events: Vec<Event>,
     half_open: HashMap<u64, HalfOpen>,
 }
 
@@ -81,8 +91,13 @@ pub fn note(connection: ConnectionId, token: Token, events: TcpEvents) {
     let mut notes = NOTES.lock();
     let notes = notes.get_or_insert_default();
     match notes.events.last_mut() {
-        Some((id, _, last)) if *id == connection => *last |= events,
-        _ => notes.events.push((connection, token, events)),
+        Some(last) if last.connection == connection => last.events |= events,
+        _ => notes.events.push(Event {
+            connection,
+            token,
+            events,
+            standing: None,
+        }),
     }
 }
 
@@ -117,7 +132,7 @@ pub fn requested(interface: InterfaceId, flow: Flow) -> Verdict {
 /// Does what the notes ask for. The stack is free.
 pub fn settle() {
     loop {
-        let events = {
+        let mut events = {
             let mut notes = NOTES.lock();
             let Some(notes) = notes.as_mut() else { return };
             if notes.events.is_empty() {
@@ -125,15 +140,28 @@ pub fn settle() {
             }
             core::mem::take(&mut notes.events)
         };
-        for (connection, token, events) in events {
-            handle(connection, token, events);
+        // One look for all of them.
+        host::look(|stack| {
+            for event in &mut events {
+                event.standing = stack.connections().standing(event.connection);
+            }
+            Some(())
+        });
+        for event in events {
+            handle(&event);
         }
     }
 }
 
-fn handle(connection: ConnectionId, token: Token, events: TcpEvents) {
+fn handle(event: &Event) {
+    let Event {
+        connection,
+        token,
+        events,
+        standing,
+    } = *event;
     if let Some(socket) = table::find(token) {
-        socket.hear(connection, events);
+        socket.hear(connection, events, standing);
         return;
     }
     if !events.intersects(TcpEvents::ESTABLISHED | TcpEvents::CLOSED) {
@@ -150,7 +178,7 @@ fn handle(connection: ConnectionId, token: Token, events: TcpEvents) {
         return;
     }
     match half_open.listener.upgrade() {
-        Some(listener) => listener.welcome(connection, token, half_open.flow, events),
+        Some(listener) => listener.welcome(event, half_open.flow),
         None => abort(connection),
     }
 }
@@ -182,7 +210,12 @@ pub(super) fn release(id: ConnectionId) {
 
 /// What the stack knows of a connection.
 pub(super) fn info(id: ConnectionId) -> Option<TcpInfo> {
-    host::with(|stack, now, _| stack.tcp(now).0.info(id))
+    host::look(|stack| stack.connections().info(id))
+}
+
+/// How a connection stands.
+fn standing(id: ConnectionId) -> Option<Standing> {
+    host::look(|stack| stack.connections().standing(id))
 }
 
 /// Takes up to `most` received bytes, or drops them.
@@ -195,7 +228,7 @@ pub(super) fn take(
 ) -> Result<usize> {
     let mut left = most;
     let mut fault = None;
-    let (taken, info) = host::with(|stack, now, owner| {
+    let (taken, standing) = host::with(|stack, now, owner| {
         let (tcp, output) = stack.tcp(now);
         let taken = tcp.receive_bytes(id, &mut |run| {
             let run = &run[..run.len().min(left)];
@@ -210,12 +243,12 @@ pub(super) fn take(
             left -= count;
             count
         });
-        if let Ok(1..) = taken {
+        if tcp.has_news(id) {
             tcp.flush(now, id, output, owner);
         }
-        (taken, tcp.info(id))
+        (taken, tcp.standing(id))
     });
-    socket.remember(info);
+    socket.remember(standing);
     match (taken, fault) {
         (Ok(0), Some(error)) => Err(error),
         (Ok(count), _) => Ok(count),
@@ -259,7 +292,7 @@ pub(super) fn try_send(
     more: bool,
 ) -> Option<Result<usize>> {
     let mut fault = None;
-    let (sent, info) = host::with(|stack, now, owner| {
+    let (sent, standing) = host::with(|stack, now, owner| {
         let (tcp, output) = stack.tcp(now);
         let sent = tcp.send(id, &mut |room| {
             let count = room.len().min(source.left());
@@ -271,9 +304,9 @@ pub(super) fn try_send(
         if matches!(sent, Ok(1..)) && !more {
             tcp.flush(now, id, output, owner);
         }
-        (sent, tcp.info(id))
+        (sent, tcp.standing(id))
     });
-    socket.remember(info);
+    socket.remember(standing);
     match (sent, fault) {
         (Ok(0), Some(error)) => Some(Err(error)),
         (Ok(0) | Err(Refusal::WouldBlock), _) => {
@@ -286,7 +319,7 @@ pub(super) fn try_send(
         (Ok(count), _) => Some(Ok(count)),
         // The event that says why is on its way, or was there.
         (Err(_), _) => {
-            socket.hear(id, TcpEvents::CLOSED);
+            socket.hear(id, TcpEvents::CLOSED, self::standing(id));
             Some(Err(Errno::ESTALE))
         }
     }
@@ -358,7 +391,8 @@ impl TcpSocket {
     }
 
     /// A handshake is over: the new connection waits for accept(2).
-    fn welcome(&self, id: ConnectionId, token: Token, flow: Flow, events: TcpEvents) {
+    fn welcome(&self, event: &Event, flow: Flow) {
+        let id = event.connection;
         let claim = self.state.lock().claim;
         let mut state = State::new(flow.local);
         state.phase = Phase::Connected;
@@ -366,29 +400,25 @@ impl TcpSocket {
         state.link = Link::Remote(Remote::new(id));
         state.peer = Some(flow.remote);
         state.claim = listen::child_claim(claim, flow.local);
-        let child = self.child(token, state);
+        let child = self.child(event.token, state);
         self.take_in(&child);
-        child.hear(id, events - TcpEvents::ESTABLISHED);
+        child.hear(id, event.events - TcpEvents::ESTABLISHED, event.standing);
     }
 
     /// Events of the stack about this socket's connection.
-    fn hear(&self, id: ConnectionId, events: TcpEvents) {
+    fn hear(&self, id: ConnectionId, events: TcpEvents, standing: Option<Standing>) {
         if events.contains(TcpEvents::ESTABLISHED) {
             self.establish(Link::Remote(Remote::new(id)));
         }
-        let (info, error) = host::with(|stack, now, _| {
-            let (tcp, _) = stack.tcp(now);
-            (tcp.info(id), tcp.error(id))
-        });
-        self.remember(info);
+        self.remember(standing);
         let shows_up = events.intersects(TcpEvents::READABLE | TcpEvents::CLOSED);
         if shows_up && self.state.lock().deferred_by.is_some() {
             self.undefer();
         }
         let is_over = events.contains(TcpEvents::CLOSED);
-        match error {
+        match standing.and_then(|standing| standing.error) {
             Some(error) if is_over => self.end_with(error),
-            _ => self.follow(info.map(|info| info.state), is_over),
+            _ => self.follow(standing.map(|standing| standing.state), is_over),
         }
         self.tell(events);
     }
@@ -471,10 +501,10 @@ impl TcpSocket {
         self.pollers.notify(found);
     }
 
-    fn remember(&self, info: Option<TcpInfo>) {
-        let Some(info) = info else { return };
+    fn remember(&self, standing: Option<Standing>) {
+        let Some(standing) = standing else { return };
         if let Link::Remote(remote) = &mut self.state.lock().link {
-            remote.update(&info);
+            remote.update(&standing);
         }
     }
 
