@@ -361,6 +361,41 @@ fn a_closed_window_opens_again() {
     assert_eq!(got, data);
 }
 
+/// Both sides have written until nothing went any more, and have sent probes; then one begins to read. What its probe
+/// carried lies beyond the other's window, and must not keep the other from hearing that there is room.
+#[test]
+fn two_closed_windows_open_again() {
+    let options = TcpOptions {
+        receive_buffer: 8192,
+        send_buffer: 8192,
+        ..TcpOptions::default()
+    };
+    for probing in [0, 1, 30] {
+        let mut pair = Pair::new();
+        let (client, server) = pair.connect_with(options, options);
+        let ids = [client, server];
+        let data = pattern(0, 16_384);
+        let mut sent = [0; 2];
+        for _ in 0..10 {
+            for side in 0..2 {
+                sent[side] += pair.send(side, ids[side], &data[sent[side]..]);
+            }
+            pair.run(Duration::from_millis(20));
+        }
+        assert_eq!(sent, [data.len(); 2], "two buffers each way");
+        pair.run(Duration::from_secs(probing));
+        let mut got = Vec::new();
+        for _ in 0..100 {
+            match pair.take(1, server) {
+                Ok(run) => got.extend(run),
+                Err(_) => pair.run(Duration::from_millis(50)),
+            }
+        }
+        assert_eq!(got.len(), data.len(), "after {probing} s of probes");
+        assert_eq!(got, data);
+    }
+}
+
 #[test]
 fn a_lost_window_update_is_asked_for() {
     let options = TcpOptions {

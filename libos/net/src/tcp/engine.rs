@@ -130,7 +130,7 @@ pub(crate) trait Engine: Sized {
     /// Established and later states only.
     fn state(&self) -> State;
 
-    /// The next number that we send.
+    /// The number that a segment without data carries: the next that we send, if it lies within the other side's window.
     fn send_next(&self) -> Sequence;
 
     /// The next number that we expect; behind the FIN once it came.

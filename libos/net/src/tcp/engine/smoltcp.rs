@@ -204,6 +204,8 @@ struct Outward {
     own_scale: u8,
     /// Behind the last number sent.
     send_next: Sequence,
+    /// Behind the last number that the other side has room for, as far as it told.
+    edge: Sequence,
     /// The last number acknowledged by us.
     acknowledged: Sequence,
     /// The last window told, in the form of the wire.
@@ -228,6 +230,7 @@ impl Outward {
             engine_scale: 0,
             own_scale: 0,
             send_next: opening.send_next,
+            edge: opening.send_next.plus(opening.peer_window),
             acknowledged: opening.receive_next,
             window: 0,
             retransmits: 0,
@@ -235,6 +238,17 @@ impl Outward {
             timed_out: false,
             is_going_back: false,
             sample: None,
+        }
+    }
+
+    /// What a segment without data carries as its number: SND.NXT, but not beyond the window, where the byte of a
+    /// probe may lie. The other side would take it for a segment that it has no room for, and ignore what it
+    /// acknowledges; two sides that both probe would never learn that there is room again.
+    fn next_acceptable(&self) -> Sequence {
+        if self.edge < self.send_next {
+            self.edge
+        } else {
+            self.send_next
         }
     }
 
@@ -258,7 +272,7 @@ impl Outward {
             // gone back with that number, so that the other side would take it for an old segment and
             // ignore what it acknowledges; two sides that both went back would wait for ever.
             if !tcp.rst() {
-                tcp.set_seq_number(self.send_next.into());
+                tcp.set_seq_number(self.next_acceptable().into());
             }
             return;
         }
@@ -462,7 +476,18 @@ impl Smoltcp {
             }
         }
         self.peer_window = window;
+        if ack == self.acknowledged {
+            self.outward.edge = ack.plus(window);
+        }
         reaction
+    }
+
+    /// Whether it is a bare acknowledgement behind the byte of a probe that we had no room for: what it says counts
+    /// nevertheless (RFC 9293, section 3.10.7.4: "special allowance should be made to accept valid ACKs"), though
+    /// the socket would ignore it.
+    fn is_beside_window(&self, segment: &Segment<'_>) -> bool {
+        let is_bare = segment.len() == 0 && !segment.rst && segment.ack == Some(self.acknowledged);
+        is_bare && self.window_len() == 0 && segment.seq.previous() == self.receive_next()
     }
 
     /// Bytes sent and not acknowledged.
@@ -625,16 +650,20 @@ impl Engine for Smoltcp {
         };
         self.socket_mut().set_ack_delay(Some(delay));
         // What is answered at once has no data: nothing is to be cut.
-        let (interface, scratch) = context.interface(None);
-        let mut wire = Wire {
-            incoming: Some(segment.packet),
-            output,
-            outward: &mut self.outward,
-            scratch,
-            now,
-            blocked: false,
-        };
-        interface.poll_ingress_single(fast(now), &mut wire, &mut self.set);
+        if self.is_beside_window(segment) {
+            self.whisper(context, now, segment.window);
+        } else {
+            let (interface, scratch) = context.interface(None);
+            let mut wire = Wire {
+                incoming: Some(segment.packet),
+                output,
+                outward: &mut self.outward,
+                scratch,
+                now,
+                blocked: false,
+            };
+            interface.poll_ingress_single(fast(now), &mut wire, &mut self.set);
+        }
         self.clamped = None;
         let has_only_end_in_flight = self.send_queue() == 0 && self.flight() > 0;
         if has_only_end_in_flight && segment.len() == 0 {
@@ -716,7 +745,7 @@ impl Engine for Smoltcp {
     }
 
     fn send_next(&self) -> Sequence {
-        self.outward.send_next
+        self.outward.next_acceptable()
     }
 
     fn receive_next(&self) -> Sequence {
