@@ -1,4 +1,4 @@
-//! What is known of a file (stat(2), chmod(2), …).
+//! What is known of a file and of its file system (stat(2), statx(2), statfs(2), …).
 
 use linux_raw_sys::general as abi;
 

@@ -1,4 +1,4 @@
-//! Names in the file system (open(2), rename(2), …).
+//! Names in the file system (access(2), mkdir(2), rename(2), readlink(2), …) and where paths start.
 
 use crate::errno::{Errno, Result, SysResult};
 use crate::fs::caller::{self, AT_FDCWD};

@@ -1,4 +1,4 @@
-//! Threads, scheduling, futexes.
+//! Threads: making and ending them, their ids; processes, of which there is one.
 
 use core::sync::atomic::Ordering;
 

@@ -1,4 +1,4 @@
-//! Clocks, sleeping, timers.
+//! Clocks, sleeping, and the time that was used.
 
 use crate::errno::{Errno, Result, SysResult};
 use crate::signal::{self};

@@ -5,6 +5,7 @@
 //! fault; so a page that is not there becomes EFAULT.
 
 use crate::errno::Result;
+use crate::mm::bytes::{REP_COPY, copy_and_return};
 
 /// Copies `len` bytes from `source` to `dest`.
 ///
@@ -44,10 +45,8 @@ pub fn fixup(address: usize) -> Option<usize> {
         .then_some(&raw const libos_user_copy_fault as usize)
 }
 
-// fn(dest: %rdi, source: %rsi, len: %rdx) -> %rax. Leaf, no stack; clobbers %rcx, %rdx, %rsi, %rdi, %r8,
-// %xmm0 to %xmm7. Everything from the entry to the end label may fault, and nothing is saved that the
-// way out would have to restore. Sizes as in memcpy: up to 64 bytes by loads and stores that overlap
-// in the middle, then blocks, then the CPU's own copy.
+// fn(dest: %rdi, source: %rsi, len: %rdx) -> %rax. Everything from the entry to the end label may fault, and
+// nothing is saved that the way out would have to restore.
 core::arch::global_asm!(
     ".pushsection .text.libos_user_copy, \"ax\", @progbits",
     ".balign 64",
@@ -56,82 +55,7 @@ core::arch::global_asm!(
     "libos_user_copy:",
     "libos_user_copy_start:",
     "xor eax, eax",
-    "cmp rdx, 16",
-    "jb 20f",
-    "movups xmm0, [rsi]",
-    "movups xmm1, [rsi + rdx - 16]",
-    "cmp rdx, 32",
-    "ja 32f",
-    "movups [rdi], xmm0",
-    "movups [rdi + rdx - 16], xmm1",
-    "ret",
-    "32:",
-    "cmp rdx, 64",
-    "ja 64f",
-    "movups xmm2, [rsi + 16]",
-    "movups xmm3, [rsi + rdx - 32]",
-    "movups [rdi], xmm0",
-    "movups [rdi + 16], xmm2",
-    "movups [rdi + rdx - 32], xmm3",
-    "movups [rdi + rdx - 16], xmm1",
-    "ret",
-    "64:",
-    "cmp rdx, {rep}",
-    "jae 50f",
-    "lea rcx, [rdi + rdx - 64]",
-    "movups xmm4, [rsi + rdx - 64]",
-    "movups xmm5, [rsi + rdx - 48]",
-    "movups xmm6, [rsi + rdx - 32]",
-    "66:",
-    "movups xmm0, [rsi]",
-    "movups xmm2, [rsi + 16]",
-    "movups xmm3, [rsi + 32]",
-    "movups xmm7, [rsi + 48]",
-    "movups [rdi], xmm0",
-    "movups [rdi + 16], xmm2",
-    "movups [rdi + 32], xmm3",
-    "movups [rdi + 48], xmm7",
-    "add rsi, 64",
-    "add rdi, 64",
-    "cmp rdi, rcx",
-    "jb 66b",
-    "movups [rcx], xmm4",
-    "movups [rcx + 16], xmm5",
-    "movups [rcx + 32], xmm6",
-    "movups [rcx + 48], xmm1",
-    "ret",
-    "50:",
-    "mov rcx, rdx",
-    "rep movsb",
-    "ret",
-    "20:",
-    "cmp edx, 8",
-    "jb 21f",
-    "mov rcx, [rsi]",
-    "mov r8, [rsi + rdx - 8]",
-    "mov [rdi], rcx",
-    "mov [rdi + rdx - 8], r8",
-    "ret",
-    "21:",
-    "cmp edx, 4",
-    "jb 22f",
-    "mov ecx, [rsi]",
-    "mov r8d, [rsi + rdx - 4]",
-    "mov [rdi], ecx",
-    "mov [rdi + rdx - 4], r8d",
-    "ret",
-    // 0 to 3 bytes
-    "22:",
-    "test edx, edx",
-    "jz 23f",
-    "movzx ecx, byte ptr [rsi]",
-    "mov [rdi], cl",
-    "cmp edx, 2",
-    "jb 23f",
-    "movzx ecx, word ptr [rsi + rdx - 2]",
-    "mov [rdi + rdx - 2], cx",
-    "23:",
-    "ret",
+    copy_and_return!(),
     ".globl libos_user_copy_end",
     "libos_user_copy_end:",
     ".globl libos_user_copy_fault",
@@ -141,9 +65,6 @@ core::arch::global_asm!(
     ".popsection",
     rep = const REP_COPY,
 );
-
-/// From how many bytes on the CPU's own copy is faster than blocks of 64.
-const REP_COPY: usize = 1024;
 
 #[cfg(test)]
 mod tests {
