@@ -396,6 +396,46 @@ fn two_closed_windows_open_again() {
     }
 }
 
+/// What the owner asks after each step, instead of everything that [`libos_net::tcp::TcpInfo`] has.
+#[test]
+fn standing_and_news() {
+    let options = TcpOptions {
+        receive_buffer: 8192,
+        ..TcpOptions::default()
+    };
+    let mut pair = Pair::new();
+    let (client, server) = pair.connect_with(TcpOptions::default(), options);
+    pair.send(0, client, b"little");
+    pair.run(SECOND);
+    let standing = |pair: &Pair| pair.sides[1].tcp.standing(server).expect("it is there");
+    assert_eq!(standing(&pair).readable, 6);
+    assert!(standing(&pair).is_writable);
+    assert_eq!(pair.sides[1].take(server), Ok(b"little".to_vec()));
+    assert!(!pair.sides[1].tcp.has_news(server), "nobody waits for it");
+
+    pair.send(0, client, &pattern(0, 50_000));
+    pair.run(SECOND);
+    assert_eq!(standing(&pair).readable, 8192);
+    pair.sides[1].take(server).expect("it is full");
+    assert!(pair.sides[1].tcp.has_news(server), "the window opens");
+    let now = pair.now;
+    pair.sides[1].flush(now, server);
+    assert_eq!(pair.sides[1].way.packets.len(), 1, "the update");
+    assert!(!pair.sides[1].tcp.has_news(server));
+    assert_ne!(
+        pair.sides[1].tcp.poll_at(),
+        Some(Instant::ZERO),
+        "it waits for no poll"
+    );
+
+    pair.abort(0, client);
+    pair.run(SECOND);
+    assert_eq!(standing(&pair).state, State::Closed);
+    assert_eq!(standing(&pair).error, Some(TcpError::Reset));
+    pair.release(1, server);
+    assert_eq!(pair.sides[1].tcp.standing(server), None);
+}
+
 #[test]
 fn a_lost_window_update_is_asked_for() {
     let options = TcpOptions {
