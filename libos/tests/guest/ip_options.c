@@ -35,6 +35,19 @@ int main(void) {
     CHECK_ERR(set_option(fd, IPPROTO_IP, 9999, 1), ENOPROTOOPT);
     CHECK_ERR(getsockopt(fd, IPPROTO_IP, 9999, &value, &length), ENOPROTOOPT);
     CHECK_ERR(set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1), ENOPROTOOPT);
+    /* Other levels' options are unknown when set, not supported when asked for. */
+    CHECK_ERR(getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &value, &length), EOPNOTSUPP);
+    CHECK_ERR(getsockopt(fd, IPPROTO_UDP, 1, &value, &length), EOPNOTSUPP);
+    CHECK_ERR(set_option(fd, IPPROTO_UDP, 1, 1), ENOPROTOOPT);
+    /* The two bits that tell of congestion are TCP's. */
+    CHECK_OK(set_option(fd, IPPROTO_IP, IP_TOS, 255));
+    CHECK_EQ(option_of(fd, IPPROTO_IP, IP_TOS), 252);
+    close(fd);
+
+    fd = new_socket(AF_INET6, SOCK_STREAM);
+    CHECK_OK(set_option(fd, IPPROTO_IPV6, IPV6_TCLASS, 255));
+    CHECK_EQ(option_of(fd, IPPROTO_IPV6, IPV6_TCLASS), 252);
+    CHECK_ERR(getsockopt(fd, IPPROTO_UDP, 1, &value, &length), ENOPROTOOPT);
     close(fd);
 
     int pair[2];
@@ -70,6 +83,8 @@ int main(void) {
     CHECK_OK(set_option(fd, IPPROTO_IP, IP_MULTICAST_TTL, 4));
     CHECK_EQ(option_of(fd, IPPROTO_IP, IP_MULTICAST_TTL), 4);
     CHECK_EQ(option_of(fd, IPPROTO_IP, IP_MULTICAST_LOOP), 1);
+    CHECK_OK(set_option(fd, IPPROTO_IP, IP_TOS, 255));
+    CHECK_EQ(option_of(fd, IPPROTO_IP, IP_TOS), 255);
     CHECK_ERR(set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1), ENOPROTOOPT);
     close(fd);
     return VERDICT();

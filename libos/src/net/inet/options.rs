@@ -162,6 +162,9 @@ impl Values {
     }
 }
 
+/// The bits of a traffic class that are not the application's to set on a stream.
+const ECN_MASK: u8 = 3;
+
 /// What setsockopt(2) and getsockopt(2) know of a socket besides its options.
 #[derive(Clone, Copy, Debug)]
 pub struct Context {
@@ -171,6 +174,18 @@ pub struct Context {
     pub is_stream: bool,
     /// Whether it has a name.
     pub is_bound: bool,
+}
+
+impl Context {
+    /// `class` as a socket may have it (IP_TOS, IPV6_TCLASS): the two lowest bits of a stream's packets tell
+    /// of congestion, and are its protocol's (`INET_ECN_MASK` in net/ipv4/ip_sockglue.c).
+    fn settable_class(self, class: u8) -> u8 {
+        if self.is_stream {
+            class & !ECN_MASK
+        } else {
+            class
+        }
+    }
 }
 
 impl InetOptions {
@@ -260,7 +275,7 @@ impl InetOptions {
     /// ENOPROTOOPT for an unknown one, EINVAL for a bad value, EPERM.
     pub fn set(&self, context: Context, level: u32, name: u32, bytes: &[u8]) -> Result<()> {
         match level {
-            SOL_IP => self.set_v4(name, bytes),
+            SOL_IP => self.set_v4(context, name, bytes),
             SOL_IPV6 if context.family == Family::V6 => self.set_v6(context, name, bytes),
             _ => Err(Errno::ENOPROTOOPT),
         }
@@ -269,18 +284,18 @@ impl InetOptions {
     /// The value of an option of `level`.
     ///
     /// # Errors
-    /// ENOPROTOOPT for an unknown one.
+    /// ENOPROTOOPT for an unknown one, EOPNOTSUPP for IPv6's of an IPv4 socket.
     pub fn get(&self, context: Context, level: u32, name: u32) -> Result<OptionValue> {
         let values = self.values();
         let value = match level {
             SOL_IP => values.get_v4(name)?,
             SOL_IPV6 if context.family == Family::V6 => values.get_v6(name)?,
-            _ => return Err(Errno::ENOPROTOOPT),
+            _ => return Err(Errno::EOPNOTSUPP),
         };
         Ok(OptionValue::words(&[value]))
     }
 
-    fn set_v4(&self, name: u32, bytes: &[u8]) -> Result<()> {
+    fn set_v4(&self, context: Context, name: u32, bytes: &[u8]) -> Result<()> {
         // net/ipv4/ip_sockglue.c takes a single byte where a whole word is missing.
         let value = match bytes {
             [] => return Err(Errno::EINVAL),
@@ -300,7 +315,7 @@ impl InetOptions {
                     _ => return Err(Errno::EINVAL),
                 }
             }
-            IP_TOS => values.tos = value.to_le_bytes()[0],
+            IP_TOS => values.tos = context.settable_class(value.to_le_bytes()[0]),
             IP_MTU_DISCOVER => values.mtu_discover = mtu_discover(value)?,
             IP_MINTTL => values.least_ttl[0] = u8::try_from(value).map_err(|_| Errno::EINVAL)?,
             IP_TRANSPARENT if value == 0 => {}
@@ -333,7 +348,10 @@ impl InetOptions {
         };
         match name {
             IPV6_UNICAST_HOPS => values.hop_limit = byte_or_default()?,
-            IPV6_TCLASS => values.traffic_class = byte_or_default()?.unwrap_or(0),
+            IPV6_TCLASS => {
+                let class = byte_or_default()?.unwrap_or(0);
+                values.traffic_class = context.settable_class(class);
+            }
             IPV6_MTU_DISCOVER => values.mtu_discover_v6 = mtu_discover(value)?,
             IPV6_MTU if value == 0 || value >= 1280 => {}
             IPV6_MTU => return Err(Errno::EINVAL),
@@ -468,7 +486,8 @@ mod tests {
             (SOL_IP, 250, 1, Err(Errno::ENOPROTOOPT)),
             (SOL_IPV6, IPV6_V6ONLY, 1, Ok(1)),
             (SOL_IPV6, IPV6_UNICAST_HOPS, 256, Err(Errno::EINVAL)),
-            (SOL_IPV6, IPV6_TCLASS, 5, Ok(5)),
+            (SOL_IPV6, IPV6_TCLASS, 5, Ok(4)),
+            (SOL_IP, IP_TOS, 255, Ok(252)),
             (SOL_IPV6, IPV6_TCLASS, -1, Ok(0)),
             (SOL_IPV6, 250, 1, Err(Errno::ENOPROTOOPT)),
         ] {
@@ -491,6 +510,20 @@ mod tests {
     }
 
     #[test]
+    fn a_datagrams_class_is_all_the_applications() {
+        let options = InetOptions::new();
+        let datagram = Context {
+            is_stream: false,
+            ..V6
+        };
+        for (level, name) in [(SOL_IP, IP_TOS), (SOL_IPV6, IPV6_TCLASS)] {
+            assert_eq!(set(&options, datagram, level, name, 255), Ok(()));
+            let found = options.get(datagram, level, name);
+            assert_eq!(found, Ok(OptionValue::words(&[255])), "level {level}");
+        }
+    }
+
+    #[test]
     fn an_ipv4_socket_has_no_ipv6_options() {
         let options = InetOptions::new();
         let v4 = Context {
@@ -499,7 +532,10 @@ mod tests {
         };
         let result = set(&options, v4, SOL_IPV6, IPV6_V6ONLY, 1);
         assert_eq!(result, Err(Errno::ENOPROTOOPT));
-        assert!(options.get(v4, SOL_IPV6, IPV6_V6ONLY).is_err());
+        assert_eq!(
+            options.get(v4, SOL_IPV6, IPV6_V6ONLY),
+            Err(Errno::EOPNOTSUPP)
+        );
     }
 
     #[test]

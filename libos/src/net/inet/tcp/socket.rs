@@ -124,6 +124,8 @@ impl Socket for TcpSocket {
             SOL_IP if name == IP_MTU => self.path_mtu(),
             SOL_IPV6 if name == IPV6_MTU && self.family == Family::V6 => self.path_mtu(),
             SOL_IP | SOL_IPV6 => self.inet.get(self.context(), level, name),
+            // What do_ip_getsockopt and do_ipv6_getsockopt answer to a level that isn't theirs.
+            _ if self.family == Family::V4 => Err(Errno::EOPNOTSUPP),
             _ => Err(Errno::ENOPROTOOPT),
         }
     }
