@@ -69,12 +69,11 @@ pub fn note_host_signal(signo: i32) {
 /// Whether a tick has anything to do; if not, the interrupted code just goes on.
 pub fn tick_has_work() -> bool {
     let attention = ATTENTION.swap(0, Ordering::Relaxed);
-    let due = || timer::next_deadline().is_some_and(|at| at <= Instant::now());
     let work = attention & !RESCHEDULE != 0
         || !QUEUE.is_empty()
         || host::anyone_waits()
         || crate::time::tick_wanted()
-        || due();
+        || timer::is_due();
     if work {
         ATTENTION.fetch_or(attention, Ordering::Relaxed);
     }
@@ -165,8 +164,9 @@ pub fn interrupt(thread: &Arc<Thread>) {
     wake(thread);
 }
 
-/// Lets other threads run, if there are any.
+/// Lets other threads run, if there are any, those whose sleep is over by now included.
 pub fn yield_now() {
+    expire_due();
     if QUEUE.is_empty() {
         return;
     }
@@ -175,6 +175,13 @@ pub fn yield_now() {
     QUEUE.push(Arc::clone(&thread));
     drop(thread);
     run_next();
+}
+
+/// Runs timers that are due, at the price of a glance at the clock.
+fn expire_due() {
+    if timer::is_due() {
+        timer::expire(Instant::now());
+    }
 }
 
 /// Number of runnable threads, the running one included.
@@ -207,6 +214,7 @@ fn run_next() {
 
 #[cfg(not(test))]
 fn next_runnable() -> Arc<Thread> {
+    expire_due();
     loop {
         if let Some(next) = QUEUE.pop() {
             host::service_devices_now_and_then();
