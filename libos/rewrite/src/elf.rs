@@ -16,7 +16,7 @@ use object::read::elf::{FileHeader, ProgramHeader, SectionHeader, SectionTable, 
 use crate::error::Error;
 use crate::find::Facts;
 use crate::text::{Region, Text, to_u64};
-use crate::{eh_frame, pclntab};
+use crate::{addresses, eh_frame, pclntab};
 
 type Header = FileHeader64<LE>;
 
@@ -84,11 +84,17 @@ impl<'a> Program<'a> {
         )
         .map_err(overlap("segments"))?;
         let symbols = symbols(&sections, file)?;
+        let position_dependent = header.e_type(LE) == elf::ET_EXEC;
         let mut program = Self {
             text: code,
             facts: Facts {
+                addresses: if position_dependent {
+                    data.clone()
+                } else {
+                    addresses::regions(headers, file, &memory, &data)
+                },
                 data,
-                position_dependent: header.e_type(LE) == elf::ET_EXEC,
+                position_dependent,
                 ..Facts::default()
             },
             unclaimed,

@@ -24,8 +24,10 @@ pub struct Facts<'a> {
     pub entries: Vec<u64>,
     /// Addresses with a name: boundaries, though perhaps of data, in any order.
     pub labels: Vec<u64>,
-    /// Bytes that are not code, in which code addresses may stand.
+    /// Bytes that are not code, in which distances to code may stand.
     pub data: Vec<Region<'a>>,
+    /// The part of the data in which absolute code addresses may stand.
+    pub addresses: Vec<Region<'a>>,
     /// Whether immediates can hold addresses (a program linked for a fixed address).
     pub position_dependent: bool,
 }

@@ -25,7 +25,7 @@ pub fn add_data_targets(text: &Text<'_>, facts: &Facts<'_>, listing: &mut Listin
 /// function pointers, the addends of RELA entries, and the in-place addends of RELR ones.
 fn add_words(text: &Text<'_>, facts: &Facts<'_>, listing: &mut Listing) {
     let Some(span) = span(text) else { return };
-    for region in &facts.data {
+    for region in &facts.addresses {
         for (_, word) in words(region) {
             if span.contains(&word) {
                 listing.targets.insert(text, word);
@@ -65,8 +65,8 @@ fn add_tables(text: &Text<'_>, facts: &Facts<'_>, listing: &mut Listing) {
 
 /// Tables of distances from a label inside the code (`goto *(&&base + table[i])`). Where such a table
 /// begins is not known, so each 4-byte value in data counts that leads from a base to an instruction
-/// near a gate in the same function, if that function may jump to what it computed. Where functions are not known either, it must stand among others
-/// that lead to instructions.
+/// near a gate in the same function, if that function may jump to what it computed. Where functions are
+/// not known either, it must stand among others that lead to instructions.
 fn add_label_distances(text: &Text<'_>, facts: &Facts<'_>, listing: &mut Listing) {
     let mut pairs = label_reaches(text, facts, listing);
     if pairs.is_empty() {

@@ -22,6 +22,7 @@
 extern crate alloc;
 
 mod action;
+mod addresses;
 mod apply;
 mod displace;
 mod eh_frame;

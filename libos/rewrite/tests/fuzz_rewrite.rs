@@ -127,6 +127,7 @@ fn fuzz_sequences() {
             entries,
             labels: vec![at(4)],
             data: vec![Region::new(DATA_VADDR, head).unwrap()],
+            addresses: vec![Region::new(DATA_VADDR, head).unwrap()],
             position_dependent: head.len() % 2 == 0,
         };
         redirect_and_check(&code, &facts);

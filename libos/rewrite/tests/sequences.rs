@@ -55,6 +55,7 @@ impl Case {
             functions: self.functions.clone(),
             entries: self.entries.clone(),
             data: vec![Region::new(DATA, &self.data).unwrap()],
+            addresses: vec![Region::new(DATA, &self.data).unwrap()],
             ..Facts::default()
         };
         let redirection = redirect(&text, &facts, LAYOUT).unwrap();
