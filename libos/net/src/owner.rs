@@ -35,7 +35,7 @@ bitflags::bitflags! {
         const ESTABLISHED = 1;
         /// There may be more to receive, or the other side has ended its half.
         const READABLE = 2;
-        /// There may be more room to send.
+        /// There may be more room to send, or the end of our half has been acknowledged.
         const WRITABLE = 4;
         /// It is gone: [`crate::tcp::Tcp::error`] tells why; nothing else will come.
         const CLOSED = 8;

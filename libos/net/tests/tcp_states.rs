@@ -332,6 +332,22 @@ fn shutdown_before_the_handshake_ends() {
     );
 }
 
+/// What a close(2) that lingers waits for.
+#[test]
+fn the_owner_hears_when_the_end_has_been_acknowledged() {
+    let mut pair = Pair::new();
+    let (client, _) = pair.connect();
+    pair.sides[0].notes.of.clear();
+    pair.sides[0].tcp.shutdown_send(client);
+    assert!(!pair.sides[0].has(client, TcpEvents::WRITABLE));
+    pair.run(SECOND);
+    assert_eq!(pair.sides[0].state(client), Some(State::FinWait2));
+    assert!(pair.sides[0].has(client, TcpEvents::WRITABLE));
+    pair.sides[0].notes.of.clear();
+    pair.run(SECOND);
+    assert!(!pair.sides[0].has(client, TcpEvents::WRITABLE), "once");
+}
+
 #[test]
 fn a_closed_window_opens_again() {
     let options = TcpOptions {

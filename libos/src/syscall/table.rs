@@ -250,7 +250,7 @@ syscalls! {
     51 getsockname(Fd, Ptr, Ptr) => socket::getsockname, Full, "";
     52 getpeername(Fd, Ptr, Ptr) => socket::getpeername, Full, "";
     53 socketpair(Int, Hex, Int, Ptr) => socket::socketpair, Full, "AF_UNIX; other families have no pairs, as in Linux";
-    54 setsockopt(Fd, Int, Int, InBuf, Int) => socket::setsockopt, Partial, "unknown options are ENOPROTOOPT: socket filters, UDP_CORK, IP_OPTIONS; kept without effect: TCP_CONGESTION, TCP_FASTOPEN, TCP_QUICKACK, TCP_WINDOW_CLAMP; with SO_LINGER close(2) does not wait for the network";
+    54 setsockopt(Fd, Int, Int, InBuf, Int) => socket::setsockopt, Partial, "unknown options are ENOPROTOOPT: socket filters, UDP_CORK, IP_OPTIONS; kept without effect: TCP_CONGESTION, TCP_FASTOPEN, TCP_QUICKACK, TCP_WINDOW_CLAMP";
     55 getsockopt(Fd, Int, Int, Ptr, Ptr) => socket::getsockopt, Partial, "unknown options are ENOPROTOOPT";
     56 clone(CloneFlags, Ptr, Ptr, Ptr, Ptr) => task::clone, Partial, "threads only; a new process is ENOSYS";
     57 fork() => task::fork, Refused, "ENOSYS: one process per image";

@@ -184,6 +184,7 @@ impl Tcp {
             return;
         };
         found.is_finishing = true;
+        found.is_end_awaited = true;
         if self.wake_quiet(index).is_err() {
             return;
         }

@@ -55,6 +55,8 @@ pub(crate) struct Connection {
     pub is_released: bool,
     /// Our half is to end once established.
     pub is_finishing: bool,
+    /// The owner is to hear when the end of our half has been acknowledged.
+    pub is_end_awaited: bool,
     /// Why it ended, until told.
     pub error: Option<TcpError>,
     /// Since when the other side owes an acknowledgement of anything new.
@@ -118,6 +120,7 @@ impl Connection {
             phase: Phase::Opening(handshake),
             is_released: false,
             is_finishing: false,
+            is_end_awaited: false,
             error: None,
             owed_since: None,
             heard: now,

@@ -174,6 +174,10 @@ impl Tcp {
             connection.is_full = false;
             events |= TcpEvents::WRITABLE;
         }
+        if connection.is_end_awaited && engine.state() == State::FinWait2 {
+            connection.is_end_awaited = false;
+            events |= TcpEvents::WRITABLE;
+        }
         if let Some(owner) = owner {
             self.tell(index, events, owner);
         }

@@ -3,15 +3,16 @@
 //! Between two sockets of this process the end of a half arrives at once: the first to end goes from
 //! ESTABLISHED to FIN-WAIT-2, the other to CLOSE-WAIT, and when that one ends too both are CLOSED. A
 //! socket whose descriptor is gone answers with a reset to whatever comes, and leaves with a reset if
-//! something was unread.
+//! something was unread. With SO_LINGER, close(2) waits until the network has taken all.
 
 use alloc::sync::Arc;
+use core::time::Duration;
 
 use super::{Link, Phase, READABLE, TcpSocket, TcpState, WRITABLE, ports, table};
 use crate::errno::{Errno, Result};
 use crate::fs::poll::PollEvents;
 use crate::net::socket::Halves;
-use crate::time::timer;
+use crate::time::{Instant, timer};
 
 impl TcpSocket {
     pub(super) fn shut_down(&self, halves: Halves) -> Result<()> {
@@ -202,8 +203,35 @@ impl TcpSocket {
         self.hang_up();
     }
 
+    /// The last descriptor is gone because of a close(2), which waits as SO_LINGER says.
+    pub(super) fn hang_up_lingering(&self) {
+        let seconds = self.options.linger().unwrap_or(0);
+        self.hang_up_within(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)));
+    }
+
     /// The last descriptor is gone.
     pub(in crate::net::inet) fn hang_up(&self) {
+        self.hang_up_within(Duration::ZERO);
+    }
+
+    /// Waits until the other side has acknowledged the end of our half, also where the socket is non-blocking
+    /// (`tcp_close` of Linux); a signal ends the wait.
+    fn await_acknowledgement(&self, patience: Duration) {
+        let is_under_way = || {
+            let tcp = self.state.lock().tcp;
+            matches!(
+                tcp,
+                TcpState::FinWait1 | TcpState::Closing | TcpState::LastAck
+            )
+        };
+        let deadline = Some(Instant::now().after(patience));
+        // Whatever ends the wait: the descriptor is gone, and close(2) tells of no error.
+        let _ = self
+            .space
+            .wait_until(deadline, || (!is_under_way()).then_some(()));
+    }
+
+    fn hang_up_within(&self, patience: Duration) {
         let (is_listening, tcp, unread) = {
             let mut state = self.state.lock();
             if core::mem::replace(&mut state.is_closed, true) {
@@ -224,6 +252,9 @@ impl TcpSocket {
         } else if is_connected && !self.state.lock().shut.contains(Halves::SEND) {
             self.state.lock().shut |= Halves::SEND;
             self.send_end();
+        }
+        if !patience.is_zero() {
+            self.await_acknowledgement(patience);
         }
         self.space.wake_all();
         self.drop_link();

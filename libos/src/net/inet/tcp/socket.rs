@@ -188,7 +188,7 @@ impl Socket for TcpSocket {
     }
 
     fn close(&self) {
-        self.hang_up();
+        self.hang_up_lingering();
     }
 
     fn as_any(&self) -> &dyn Any {
