@@ -172,8 +172,19 @@ pub fn getsockopt(
     len: UserPtr<i32>,
 ) -> SysResult {
     let socket = SocketFd::get(fd)?;
-    let room = usize::try_from(len.read()?).map_err(|_| Errno::EINVAL)?;
-    let found = socket.socket()?.option(level, name)?;
+    let room = usize::try_from(len.read()?);
+    if level == SOL_SOCKET && room.is_err() {
+        return Err(Errno::EINVAL);
+    }
+    let found = socket.socket()?.option(level, name);
+    // A level that the socket doesn't have is an error before a negative length is.
+    let Ok(room) = room else {
+        return Err(found
+            .err()
+            .filter(|&error| error == Errno::EOPNOTSUPP)
+            .unwrap_or(Errno::EINVAL));
+    };
+    let found = found?;
     if (level, name) == (SOL_SOCKET, SO_PEERGROUPS) && room < found.bytes().len() {
         len.write(i32::try_from(found.bytes().len()).map_err(|_| Errno::EINVAL)?)?;
         return Err(Errno::ERANGE);
@@ -251,6 +262,11 @@ mod tests {
             getsockopt(fd, 6, 1, place, len_place),
             Err(Errno::EOPNOTSUPP)
         );
+        len = -1;
+        for (level, expected) in [(SOL_SOCKET, Errno::EINVAL), (6, Errno::EOPNOTSUPP)] {
+            let len_place = UserPtr::new(&raw mut len as usize);
+            assert_eq!(getsockopt(fd, level, 1, place, len_place), Err(expected));
+        }
     }
 
     #[test]
