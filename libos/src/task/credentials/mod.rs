@@ -1,187 +1,21 @@
-//! User and group ids, groups and capabilities: plain data with Linux's rules (credentials(7), capabilities(7)).
+//! What permission checks look at: user and group ids, groups and capabilities, as plain data.
 //!
-//! A program that runs as user 0 holds the capabilities in [`Capabilities::GUEST`]: those whose
-//! objects exist inside the image. What reaches beyond it (modules, clocks, reboot, raw I/O …) is
-//! missing, as in a container, and the calls that need it answer EPERM.
+//! [`Credentials`] has Linux's rules for the calls that change it (credentials(7), capabilities(7)), over [`Ids`] and
+//! [`Capabilities`]. The process's own, behind a lock, are in [`super::identity`].
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::errno::{Errno, Result};
 
-/// A user or group id.
-pub type Id = u32;
+mod capabilities;
+mod ids;
 
-/// The id that stands for "unchanged" in a call (-1).
-pub const UNCHANGED: Id = Id::MAX;
+pub use capabilities::Capabilities;
+pub use ids::{Id, Ids, UNCHANGED};
 
 /// The most supplementary groups (`NGROUPS_MAX`).
 pub const GROUPS_MAX: usize = 65_536;
-
-bitflags::bitflags! {
-    /// Capability sets; bit n is capability number n of capabilities(7).
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-    pub struct Capabilities: u64 {
-        /// Change file owners.
-        const CHOWN = 1 << 0;
-        /// Pass by permission bits.
-        const DAC_OVERRIDE = 1 << 1;
-        /// Pass by permission bits for reading and searching.
-        const DAC_READ_SEARCH = 1 << 2;
-        /// Act as the owner of any file.
-        const FOWNER = 1 << 3;
-        /// Keep set-id bits.
-        const FSETID = 1 << 4;
-        /// Send signals to anyone.
-        const KILL = 1 << 5;
-        /// Change group ids.
-        const SETGID = 1 << 6;
-        /// Change user ids.
-        const SETUID = 1 << 7;
-        /// Change capability sets.
-        const SETPCAP = 1 << 8;
-        /// Bind ports below 1024.
-        const NET_BIND_SERVICE = 1 << 10;
-        /// Raw sockets.
-        const NET_RAW = 1 << 13;
-        /// Lock memory.
-        const IPC_LOCK = 1 << 14;
-        /// Change the root directory.
-        const SYS_CHROOT = 1 << 18;
-        /// Raise priorities.
-        const SYS_NICE = 1 << 23;
-        /// Raise resource limits.
-        const SYS_RESOURCE = 1 << 24;
-        /// Make device nodes.
-        const MKNOD = 1 << 27;
-        /// Take leases.
-        const LEASE = 1 << 28;
-        /// Set file capabilities.
-        const SETFCAP = 1 << 31;
-        /// All that Linux 6.12 knows (`CAP_LAST_CAP` is 40).
-        const KNOWN = (1 << 41) - 1;
-    }
-}
-
-impl Capabilities {
-    /// What user 0 holds inside an image.
-    pub const GUEST: Self = Self::from_bits_truncate(
-        0b1_1111_1111
-            | Self::NET_BIND_SERVICE.bits()
-            | Self::NET_RAW.bits()
-            | Self::IPC_LOCK.bits()
-            | Self::SYS_CHROOT.bits()
-            | Self::SYS_NICE.bits()
-            | Self::SYS_RESOURCE.bits()
-            | Self::MKNOD.bits()
-            | Self::LEASE.bits()
-            | Self::SETFCAP.bits(),
-    );
-
-    /// The set with only capability `number`; `None` if there is no such capability.
-    pub fn single(number: u64) -> Option<Self> {
-        let bit = 1_u64.checked_shl(u32::try_from(number).ok()?)?;
-        Some(Self::from_bits_retain(bit)).filter(|set| Self::KNOWN.contains(*set))
-    }
-}
-
-/// Real, effective, saved and file-system id of a user or of a group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ids {
-    /// Who started the program.
-    pub real: Id,
-    /// Who it acts as.
-    pub effective: Id,
-    /// Whom it may act as again.
-    pub saved: Id,
-    /// Who it acts as towards files; follows the effective id.
-    pub filesystem: Id,
-}
-
-impl Ids {
-    /// All four the same, but for the effective one and its followers.
-    pub const fn new(real: Id, effective: Id) -> Self {
-        Self {
-            real,
-            effective,
-            saved: effective,
-            filesystem: effective,
-        }
-    }
-
-    fn is_one_of(self, id: Id) -> bool {
-        id == self.real || id == self.effective || id == self.saved
-    }
-
-    /// setuid(2), setgid(2).
-    fn set(self, id: Id, privileged: bool) -> Result<Self> {
-        if id == UNCHANGED {
-            return Err(Errno::EINVAL);
-        }
-        if privileged {
-            return Ok(Self::new(id, id));
-        }
-        if id != self.real && id != self.saved {
-            return Err(Errno::EPERM);
-        }
-        Ok(Self {
-            effective: id,
-            filesystem: id,
-            ..self
-        })
-    }
-
-    /// setreuid(2), setregid(2). For groups the effective id may be set to real, effective or
-    /// saved, as for users.
-    fn set_re(self, real: Id, effective: Id, privileged: bool) -> Result<Self> {
-        let mut new = self;
-        if real != UNCHANGED {
-            if !privileged && real != self.real && real != self.effective {
-                return Err(Errno::EPERM);
-            }
-            new.real = real;
-        }
-        if effective != UNCHANGED {
-            if !privileged && !self.is_one_of(effective) {
-                return Err(Errno::EPERM);
-            }
-            new.effective = effective;
-        }
-        if real != UNCHANGED || (effective != UNCHANGED && effective != self.real) {
-            new.saved = new.effective;
-        }
-        new.filesystem = new.effective;
-        Ok(new)
-    }
-
-    /// setresuid(2), setresgid(2).
-    fn set_res(self, real: Id, effective: Id, saved: Id, privileged: bool) -> Result<Self> {
-        let wanted = [real, effective, saved];
-        let allowed = |id: Id| id == UNCHANGED || self.is_one_of(id);
-        if !privileged && !wanted.into_iter().all(allowed) {
-            return Err(Errno::EPERM);
-        }
-        let or = |id: Id, old: Id| if id == UNCHANGED { old } else { id };
-        let effective = or(effective, self.effective);
-        Ok(Self {
-            real: or(real, self.real),
-            effective,
-            saved: or(saved, self.saved),
-            filesystem: effective,
-        })
-    }
-
-    /// setfsuid(2), setfsgid(2): the new ids; unchanged if not allowed.
-    fn set_fs(self, id: Id, privileged: bool) -> Self {
-        if id != UNCHANGED && (privileged || self.is_one_of(id) || id == self.filesystem) {
-            return Self {
-                filesystem: id,
-                ..self
-            };
-        }
-        self
-    }
-}
 
 /// Everything that permission checks look at.
 #[derive(Clone, Debug)]
