@@ -29,20 +29,9 @@ pub enum StartError {
         /// Why not.
         source: io::Error,
     },
-    /// The calling process has other threads.
-    #[error("user network: expected a process with one thread, found {0}")]
-    Threads(usize),
-    /// A host call failed.
-    #[error("user network: expected {call} to succeed, found: {source}")]
-    System {
-        /// The call and what it was for.
-        call: &'static str,
-        /// Its error.
-        source: io::Error,
-    },
-    /// The helper could not confine itself, and ended.
-    #[error("user network: expected a confined helper process, found: {0}")]
-    Helper(String),
+    /// The helper could not be made.
+    #[error("user network: {0}")]
+    Helper(#[from] libos_helper::StartError),
 }
 
 impl Protocol {
@@ -61,15 +50,10 @@ impl StartError {
         match self {
             Self::Config { .. } => "another value",
             Self::Bind { source, .. } => bind_advice(source),
-            Self::Threads(_) => {
-                "this is a fault of the caller: start the network before any thread"
-            }
-            Self::System { .. } => {
-                "strace -f shows the call; a container's own filter may refuse it"
-            }
-            Self::Helper(_) => {
+            Self::Helper(libos_helper::StartError::Helper(_)) => {
                 "a kernel with seccomp filters, and a container that lets seccomp(2) through; or --net none"
             }
+            Self::Helper(error) => error.advice(),
         }
     }
 }

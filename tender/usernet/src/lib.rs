@@ -9,7 +9,7 @@
 //! - [`config`]: what the guest's network looks like, and which ports are published.
 //! - [`publish`], [`resolvers`]: what is opened and read before the helper exists.
 //! - [`channel`]: frames between the two.
-//! - [`process`]: making the helper, and the two ends' lives tied to each other.
+//! - [`process`]: making the helper, with `libos-helper`.
 //! - [`confine`]: what the helper gives up.
 //! - [`helper`]: what it then does: the event loop, and the hosts that it is.
 //! - [`error`]: why it could not be started.
@@ -29,8 +29,8 @@ mod publish;
 mod resolvers;
 
 pub use config::{Config, Protocol, Published, Subnet};
-pub use confine::Confinement;
 pub use error::StartError;
+pub use libos_helper::{Confinement, disown_children};
 
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -72,13 +72,4 @@ pub fn start(config: &Config) -> Result<Started, StartError> {
 /// [`Config::ipv6`] to none.
 pub fn host_has_ipv6() -> bool {
     publish::host_has_ipv6()
-}
-
-/// Lets the kernel forget children as they end, for a process that will not wait for any: no zombie
-/// stays behind. SIGCHLD keeps its default action.
-///
-/// # Errors
-/// That of sigaction(2).
-pub fn disown_children() -> std::io::Result<()> {
-    process::disown_children()
 }

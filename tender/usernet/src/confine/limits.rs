@@ -1,6 +1,7 @@
 //! Resource limits, and what follows from them for the helper's tables.
 
-use rustix::process::{Resource, Rlimit};
+use libos_helper::confine::limits::lower;
+use rustix::process::Resource;
 use std::io;
 
 /// Most descriptors, if the hard limit admits them: one for each flow, and some.
@@ -41,17 +42,4 @@ pub fn set() -> io::Result<Limits> {
     Ok(Limits {
         flows: usize::try_from(flows).unwrap_or(usize::MAX),
     })
-}
-
-/// Never raises a limit that is lower already.
-fn lower(resource: Resource, most: u64) -> io::Result<()> {
-    let hard = rustix::process::getrlimit(resource).maximum;
-    let limit = Some(hard.map_or(most, |hard| hard.min(most)));
-    Ok(rustix::process::setrlimit(
-        resource,
-        Rlimit {
-            current: limit,
-            maximum: limit,
-        },
-    )?)
 }

@@ -3,6 +3,7 @@
 
 #![allow(unsafe_code)]
 
+use crate::process::Users;
 use rustix::process::Pid;
 use std::io;
 use std::os::fd::RawFd;
@@ -11,13 +12,12 @@ use std::os::fd::RawFd;
 pub struct Forked {
     /// The child, in the parent; none in the child.
     pub child: Option<Pid>,
-    /// Whether the child has its own user, mount, PID, IPC, UTS and cgroup namespaces.
+    /// Whether the child has its own mount, PID, IPC, UTS and cgroup namespaces.
     pub namespaces: bool,
 }
 
-/// The namespaces of the helper. Not the network's: the host's network is what it is for.
-const NAMESPACES: libc::c_int = libc::CLONE_NEWUSER
-    | libc::CLONE_NEWNS
+/// The namespaces of every helper. Not the network's: it is what some are for, and the filter denies it to the others.
+const NAMESPACES: libc::c_int = libc::CLONE_NEWNS
     | libc::CLONE_NEWPID
     | libc::CLONE_NEWIPC
     | libc::CLONE_NEWUTS
@@ -30,8 +30,12 @@ const NAMESPACES: libc::c_int = libc::CLONE_NEWUSER
 ///
 /// # Errors
 /// That of clone(2) without any namespace.
-pub fn fork_into_namespaces() -> io::Result<Forked> {
-    for (flags, namespaces) in [(NAMESPACES, true), (0, false)] {
+pub fn fork_into_namespaces(users: Users) -> io::Result<Forked> {
+    let all = match users {
+        Users::Own => NAMESPACES | libc::CLONE_NEWUSER,
+        Users::Callers => NAMESPACES,
+    };
+    for (flags, namespaces) in [(all, true), (0, false)] {
         // SAFETY: without CLONE_VM and with a null stack the child has its own copy of everything, as
         // after fork(2); no pointer is passed. There is one thread, so no lock is held in the copy.
         let answer = unsafe { libc::syscall(libc::SYS_clone, flags | libc::SIGCHLD, 0, 0, 0, 0) };
@@ -88,6 +92,12 @@ fn close_range(first: u32, last: u32) -> io::Result<()> {
         return Err(io::Error::last_os_error());
     }
     Ok(())
+}
+
+/// Closes a descriptor whose owner is never dropped.
+pub fn close(fd: RawFd) {
+    // SAFETY: the helper ends without dropping the owner, so the number is not closed twice.
+    let _ = unsafe { libc::close(fd) };
 }
 
 /// Ends the process at once: no destructor, no handler of atexit(3), which would be the parent's.
