@@ -10,6 +10,7 @@ use crate::ip::Internet;
 use crate::ip::addresses::{Address, Origin};
 use crate::ip::input::Input;
 use crate::link::neighbour::earlier;
+pub use crate::link::neighbour::listing::{Neighbour, NeighbourState};
 use crate::owner::{OutgoingDatagram, Owner, SendError, Verdict};
 use crate::tcp::{ConnectionId, Tcp};
 use crate::time::Instant;
@@ -242,6 +243,14 @@ impl Stack {
                 counters: interface.counters,
             };
             (interface.id, state)
+        })
+    }
+
+    /// The neighbours of all interfaces, those of each by address.
+    pub fn neighbours(&self, now: Instant) -> impl Iterator<Item = (InterfaceId, Neighbour)> {
+        self.internet.interfaces.iter().flat_map(move |interface| {
+            let all = interface.neighbours.list(now);
+            all.into_iter().map(|neighbour| (interface.id, neighbour))
         })
     }
 

@@ -38,6 +38,8 @@ pub(crate) struct Address {
     pub(crate) expires: Option<Instant>,
     /// Until then it is on probation: somebody who has it too takes it from us (RFC 4429).
     pub(crate) tentative: Option<Instant>,
+    /// When the neighbours were last told that it is ours because somebody else claimed it.
+    pub(crate) defended: Option<Instant>,
 }
 
 impl Address {
@@ -49,6 +51,7 @@ impl Address {
             deprecated: None,
             expires: None,
             tentative: None,
+            defended: None,
         }
     }
 }
@@ -64,9 +67,10 @@ impl Addresses {
     pub(crate) fn add(&mut self, address: Address) -> bool {
         let own = address.network.address;
         if let Some(same) = self.get_mut(own) {
-            let tentative = same.tentative;
+            let (tentative, defended) = (same.tentative, same.defended);
             *same = Address {
                 tentative,
+                defended,
                 ..address
             };
             return true;

@@ -8,6 +8,10 @@ use crate::config::Mac;
 use crate::link::arp::Arp;
 use crate::link::ethernet::{EtherType, Frame};
 use crate::link::neighbour::Waiting;
+use crate::time::Duration;
+
+/// How long an address is not defended again (RFC 5227, section 1.1).
+const DEFEND_INTERVAL: Duration = Duration::from_secs(10);
 
 impl Input<'_> {
     /// An ARP packet came (RFC 826, "Packet Reception").
@@ -20,9 +24,8 @@ impl Input<'_> {
             return self.malformed();
         }
         if self.internet.is_own(sender) && !arp.is_probe() {
-            // Somebody else has our address. It stays ours (RFC 5227, section 2.4, (c)): the neighbours
-            // are told where we are by our answers.
-            return self.not_ours();
+            self.not_ours();
+            return self.defend(sender, arp.sender_mac);
         }
         let is_asked = arp.is_request && self.answers_for(&arp);
         let now = self.internet.now;
@@ -36,7 +39,7 @@ impl Input<'_> {
         } else if !arp.is_request && frame.is_unicast {
             interface.neighbours.answered(now, sender, arp.sender_mac)
         } else {
-            interface.neighbours.hear(sender, arp.sender_mac)
+            interface.neighbours.hear(now, sender, arp.sender_mac)
         };
         if is_asked {
             let answer = Arp {
@@ -49,6 +52,30 @@ impl Input<'_> {
             interface.send_control(arp.sender_mac, EtherType::Arp, &bytes);
         }
         self.release(waiting, arp.sender_mac);
+    }
+
+    /// The station at `mac` claims an address of ours. It stays ours (RFC 5227, section 2.4, (c)): the neighbours are told so, but
+    /// seldom, since the other side may do the same.
+    fn defend(&mut self, address: IpAddr, mac: Mac) {
+        let now = self.internet.now;
+        let Some(interface) = self
+            .interface()
+            .filter(|interface| interface.config.mac != mac)
+        else {
+            return;
+        };
+        let Some(own) = interface.addresses.get_mut(address) else {
+            return;
+        };
+        if own
+            .defended
+            .is_some_and(|then| now < then + DEFEND_INTERVAL)
+        {
+            return;
+        }
+        own.defended = Some(now);
+        let own = *own;
+        interface.announce(&own);
     }
 
     /// Whether we answer a request: for our addresses, and for everybody's but the other side's own if
@@ -181,7 +208,7 @@ impl Input<'_> {
         let waiting = match (is_solicited, may_change) {
             (_, false) => return,
             (true, true) => interface.neighbours.answered(now, address, mac),
-            (false, true) => interface.neighbours.hear(address, mac),
+            (false, true) => interface.neighbours.hear(now, address, mac),
         };
         self.release(waiting, mac);
     }

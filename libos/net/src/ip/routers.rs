@@ -158,6 +158,7 @@ impl Input<'_> {
             deprecated: slaac::end(now, prefix.preferred),
             expires: slaac::end(now, valid),
             tentative: Some(now + PROBATION),
+            defended: None,
         };
         self.internet.add_address(id, address);
         old.is_none()

@@ -73,10 +73,48 @@ fn a_request_for_our_address_is_answered() {
     assert_eq!(host.sent().len(), 1, "a probe");
     host.receive(&arp_frame(ALL, 1, PEER, [10, 0, 0, 9], [10, 0, 0, 2]));
     assert!(host.sent().is_empty(), "another's");
-    host.receive(&arp_frame(ALL, 1, PEER, [10, 0, 0, 1], [10, 0, 0, 1]));
+}
+
+/// RFC 5227, section 2.4, (c).
+#[test]
+fn an_address_is_defended_once_in_ten_seconds() {
+    let mut host = Host::new(config(1, &["10.0.0.1/24", "10.0.0.2/24"]));
+    let dropped = |host: &Host| {
+        let (_, state) = host.stack.interfaces().next().expect("an interface");
+        state.counters.received_dropped
+    };
+    let claim = |last: u8| arp_frame(ALL, 1, PEER, [10, 0, 0, last], [10, 0, 0, 9]);
+    host.receive(&claim(1));
+    let frames = host.sent();
+    let [defence] = &frames[..] else {
+        panic!("expected one announcement, found {frames:?}");
+    };
+    assert_eq!((station(defence), kind(defence)), (ALL, 0x0806));
+    let own = [10, 0, 0, 1];
+    let expected = [&[0, 1][..], &HOST.0, &own, &[0; 6], &own].concat();
+    assert_eq!(defence[20..42], expected);
+    host.pass(Duration::from_millis(9_999));
+    host.receive(&claim(1));
+    host.receive(&arp_frame(HOST, 2, PEER, own, [10, 0, 0, 9]));
+    assert!(host.sent().is_empty(), "it was told a moment ago");
+    host.receive(&claim(2));
+    assert_eq!(host.sent().len(), 1, "another address of ours");
+    host.pass(Duration::from_millis(1));
+    host.receive(&claim(1));
+    assert_eq!(host.sent().len(), 1, "it is told again");
+    assert_eq!(dropped(&host), 5, "each claim is counted");
+    host.receive(&arp_frame(ALL, 1, HOST, [10, 0, 0, 2], [10, 0, 0, 9]));
+    host.pass(Duration::from_secs(20));
+    host.receive(&arp_frame(ALL, 1, HOST, [10, 0, 0, 2], [10, 0, 0, 9]));
     assert!(
         host.sent().is_empty(),
-        "somebody has our address: tolerated"
+        "our own words, as a bridge may repeat them"
+    );
+    host.receive(&arp_frame(ALL, 1, PEER, [0; 4], own));
+    assert_eq!(host.sent().len(), 1, "who asks first is answered");
+    assert!(
+        host.stack.is_own("10.0.0.1".parse().expect("one")),
+        "it stays ours"
     );
 }
 

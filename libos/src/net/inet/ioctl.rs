@@ -1,5 +1,7 @@
 //! netdevice(7): ioctl(2) requests about interfaces, on a socket of any family. Interfaces are read;
-//! changing them needs CAP_NET_ADMIN, which nobody has here.
+//! changing them needs CAP_NET_ADMIN, which nobody has here. [`arp`]: what arp(7) asks.
+
+mod arp;
 
 use core::net::Ipv4Addr;
 
@@ -56,7 +58,7 @@ pub fn request(request: u32, argument: usize) -> Result<usize> {
     match request {
         SIOCGIFCONF => list(UserPtr::new(argument))?,
         SIOCGIFNAME => name(place)?,
-        SIOCGARP => return Err(Errno::ENXIO),
+        SIOCGARP => arp::tell(UserPtr::new(argument))?,
         SIOCETHTOOL => device_facts(&place.read()?)?,
         SIOCADDRT | SIOCDELRT | SIOCDARP | SIOCSARP | SIOCSIFADDR | SIOCSIFBRDADDR
         | SIOCSIFDSTADDR | SIOCSIFFLAGS | SIOCSIFHWADDR | SIOCSIFHWBROADCAST | SIOCSIFMAP

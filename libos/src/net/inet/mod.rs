@@ -2,7 +2,8 @@
 //!
 //! - [`tcp`]: TCP sockets, and their loopback.
 //! - [`host`]: the one network stack, its interfaces over host handles, its timer.
-//! - [`interfaces`]: interfaces and routes as Linux shows them; [`ioctl`]: asked for by ioctl(2).
+//! - [`interfaces`]: interfaces and routes as Linux shows them; [`neighbours`]: who is on the links; [`ioctl`]: asked for by
+//!   ioctl(2).
 //! - [`address`]: socket addresses; [`route`]: whose they are; [`ports`]: who holds which port.
 //! - [`sockets`](init): what the stack asks of all of these sockets.
 //! - [`options`]: the options that all of these sockets share.
@@ -18,6 +19,7 @@ mod first_address;
 pub mod host;
 pub mod interfaces;
 pub mod ioctl;
+pub mod neighbours;
 pub mod options;
 pub mod ports;
 pub mod resolver;

@@ -2,12 +2,13 @@
 //!
 //! - [`NetlinkSocket`]: a socket whose peer is always the libOS. What a send asks is answered before
 //!   it returns, into the socket's own queue.
-//! - [`message`]: messages as bytes; [`route`]: what is asked and answered.
+//! - [`message`]: messages as bytes; [`route`] and [`neighbour`]: what is asked and answered.
 //!
 //! Multicast groups may be joined, and nothing is ever told to them. Other netlink protocols
 //! (generic, netfilter, sock_diag) are not there: EPROTONOSUPPORT.
 
 mod message;
+mod neighbour;
 mod route;
 
 #[cfg(test)]

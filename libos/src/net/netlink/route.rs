@@ -1,5 +1,5 @@
-//! rtnetlink(7): what getifaddrs(3), ip(8) and language runtimes ask of interfaces, addresses and
-//! routes. Nothing can be changed: that needs CAP_NET_ADMIN, which nobody has here.
+//! rtnetlink(7): what getifaddrs(3), ip(8) and language runtimes ask of interfaces, addresses,
+//! routes and neighbours. Nothing can be changed: that needs CAP_NET_ADMIN, which nobody has here.
 
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -7,6 +7,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use linux_raw_sys::net::{AF_INET, AF_INET6, AF_UNSPEC};
 
 use super::message::{Message, Reply, Request, attributes, flag};
+use super::neighbour;
 use crate::errno::{Errno, Result};
 use crate::net::inet::host;
 use crate::net::inet::interfaces::{self, Interface, RouteKind, ShownRoute};
@@ -130,8 +131,7 @@ fn dump(request: &Request<'_>, family: u32, reply: &mut Reply) -> Result<()> {
                 }
             }
         }
-        // Neighbours are the stack's own affair: the table shows as empty.
-        GETNEIGH => {}
+        GETNEIGH => neighbour::all(request, wanted, |message| reply.part(message)),
         GETRULE => rules(wanted, reply),
         _ => return Err(Errno::EOPNOTSUPP),
     }
@@ -142,6 +142,7 @@ fn one(request: &Request<'_>, family: u32, reply: &mut Reply) -> Result<()> {
     match request.kind {
         GETLINK => reply.one(link_message(&asked_link(request)?)),
         GETROUTE => reply.one(asked_route(request, family)?),
+        GETNEIGH => reply.one(neighbour::one(request)?),
         _ => return Err(Errno::EOPNOTSUPP),
     }
     Ok(())
@@ -292,7 +293,7 @@ fn finish_address(mut message: Message) -> Message {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "AF_INET is 2, AF_INET6 10")]
-fn family_of(address: IpAddr) -> u8 {
+pub(super) fn family_of(address: IpAddr) -> u8 {
     if address.is_ipv4() {
         AF_INET as u8
     } else {
@@ -300,7 +301,7 @@ fn family_of(address: IpAddr) -> u8 {
     }
 }
 
-fn octets(address: IpAddr) -> Vec<u8> {
+pub(super) fn octets(address: IpAddr) -> Vec<u8> {
     match address {
         IpAddr::V4(v4) => v4.octets().to_vec(),
         IpAddr::V6(v6) => v6.octets().to_vec(),

@@ -1,7 +1,5 @@
-//! `/proc/net`: interfaces, routes and sockets, in the kernel's formats (proc_pid_net(5)).
-//!
-//! Sockets are those that the process has descriptors of; a connection that waits to be accepted is
-//! not among them.
+//! Sockets: those that the process has descriptors of, and the connections that no descriptor stands for (those that wait
+//! to be accepted, and what the stack still has of closed ones).
 
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -9,57 +7,24 @@ use alloc::vec::Vec;
 use core::fmt::Write;
 use core::net::{IpAddr, SocketAddr};
 
-use linux_raw_sys::net::{AF_INET, AF_INET6, AF_UNIX, SO_ACCEPTCONN, SOL_SOCKET};
+use linux_raw_sys::net::{AF_INET, AF_UNIX, SO_ACCEPTCONN, SOL_SOCKET};
 
+use super::{STREAM, TCP, padded};
 use crate::fs::file::OpenFile;
-use crate::fs::pseudo::{Item, Row, text};
+use crate::fs::pseudo::text;
 use crate::net::address::RawAddress;
 use crate::net::inet::address::{Family, decode};
-use crate::net::inet::datagram::counters;
-use crate::net::inet::interfaces::{self, Interface, RouteKind, ShownRoute};
 use crate::net::inet::tcp::TcpSocket;
 use crate::net::netlink;
 use crate::net::socket::{Socket, SocketFile};
 use crate::task::{Tid, with_current};
-
-/// What `/proc/net` holds.
-pub const NET: &[Row] = &[
-    ("arp", |_| Item::Text(arp)),
-    ("dev", |_| Item::Text(dev)),
-    ("icmp", |_| Item::Text(|_| datagrams(AF_INET, DGRAM, ICMP))),
-    ("icmp6", |_| {
-        Item::Text(|_| datagrams(AF_INET6, DGRAM, ICMPV6))
-    }),
-    ("if_inet6", |_| Item::Text(if_inet6)),
-    ("ipv6_route", |_| Item::Text(ipv6_route)),
-    ("netlink", |_| Item::Text(netlink_sockets)),
-    ("raw", |_| Item::Text(|_| datagrams(AF_INET, RAW, ICMP))),
-    ("raw6", |_| Item::Text(|_| datagrams(AF_INET6, RAW, ICMPV6))),
-    ("route", |_| Item::Text(route)),
-    ("snmp", |_| Item::Text(snmp)),
-    ("sockstat", |_| Item::Text(sockstat)),
-    ("sockstat6", |_| Item::Text(sockstat6)),
-    ("tcp", |_| Item::Text(|_| streams(AF_INET))),
-    ("tcp6", |_| Item::Text(|_| streams(AF_INET6))),
-    ("udp", |_| Item::Text(|_| datagrams(AF_INET, DGRAM, UDP))),
-    ("udp6", |_| Item::Text(|_| datagrams(AF_INET6, DGRAM, UDP))),
-    ("unix", |_| Item::Text(unix)),
-];
-
-const STREAM: u32 = 1;
-const DGRAM: u32 = 2;
-const RAW: u32 = 3;
-const TCP: u32 = 6;
-const UDP: u32 = 17;
-const ICMP: u32 = 1;
-const ICMPV6: u32 = 58;
 
 /// States as the kernel numbers them.
 const ESTABLISHED: u8 = 1;
 const CLOSE: u8 = 7;
 
 /// A socket that the process has a descriptor of.
-struct Held {
+pub(super) struct Held {
     file: Arc<OpenFile>,
 }
 
@@ -81,7 +46,7 @@ impl Held {
 }
 
 /// All sockets, each once.
-fn sockets() -> Vec<Held> {
+pub(super) fn sockets() -> Vec<Held> {
     let mut found: Vec<Held> = Vec::new();
     let mut known = hashbrown::HashSet::new();
     with_current(|thread| {
@@ -100,7 +65,7 @@ fn sockets() -> Vec<Held> {
 }
 
 /// Those of one family, type and protocol.
-fn sockets_of(domain: u32, socket_type: u32, protocol: u32) -> Vec<Held> {
+pub(super) fn sockets_of(domain: u32, socket_type: u32, protocol: u32) -> Vec<Held> {
     let mut all = sockets();
     all.retain(|held| {
         held.socket().is_some_and(|socket| {
@@ -120,7 +85,7 @@ fn user() -> u32 {
 }
 
 /// An address as these tables show it: words of the machine's byte order, in hexadecimal.
-fn hexadecimal(address: IpAddr, domain: u32) -> String {
+pub(super) fn hexadecimal(address: IpAddr, domain: u32) -> String {
     let mut out = String::new();
     let mut words = |octets: &[u8]| {
         for word in octets.chunks_exact(4) {
@@ -175,16 +140,11 @@ fn columns_of(
     )
 }
 
-/// A line of these tables is padded, so that each has the same length.
-fn padded(out: &mut String, line: &str, width: usize) -> core::fmt::Result {
-    writeln!(out, "{line:<width$}")
-}
-
 const HEAD_V6: &str = "  sl  local_address                         remote_address                        \
                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode";
 
 /// `tcp` and `tcp6`.
-fn streams(domain: u32) -> Vec<u8> {
+pub(super) fn streams(domain: u32) -> Vec<u8> {
     const HEAD: &str = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   \
                         uid  timeout inode";
     const WIDTH: usize = 149;
@@ -234,7 +194,7 @@ fn tcp_state(held: &Held) -> u8 {
 }
 
 /// `udp`, `udp6`, `icmp`, `icmp6`, `raw`, `raw6`.
-fn datagrams(domain: u32, socket_type: u32, protocol: u32) -> Vec<u8> {
+pub(super) fn datagrams(domain: u32, socket_type: u32, protocol: u32) -> Vec<u8> {
     const HEAD: &str = "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   \
                         uid  timeout inode ref pointer drops";
     const WIDTH: usize = 127;
@@ -259,7 +219,7 @@ fn datagrams(domain: u32, socket_type: u32, protocol: u32) -> Vec<u8> {
 }
 
 /// `unix`.
-fn unix(_: Tid) -> Vec<u8> {
+pub(super) fn unix(_: Tid) -> Vec<u8> {
     /// `__SO_ACCEPTCON`, and the states SS_UNCONNECTED and SS_CONNECTED.
     const ACCEPTS: u32 = 0x1_0000;
     const UNCONNECTED: u8 = 1;
@@ -311,7 +271,7 @@ fn write_path(out: &mut String, socket: &dyn Socket) -> core::fmt::Result {
     write!(out, " {shown}")
 }
 
-fn netlink_sockets(_: Tid) -> Vec<u8> {
+pub(super) fn netlink_sockets(_: Tid) -> Vec<u8> {
     text(|out| {
         writeln!(
             out,
@@ -328,205 +288,10 @@ fn netlink_sockets(_: Tid) -> Vec<u8> {
     })
 }
 
-/// `arp`: the neighbours are the stack's own affair, so the table is empty.
-fn arp(_: Tid) -> Vec<u8> {
-    b"IP address       HW type     Flags       HW address            Mask     Device\n".to_vec()
-}
-
-fn dev(_: Tid) -> Vec<u8> {
-    text(|out| {
-        writeln!(
-            out,
-            "Inter-|   Receive                                                |  Transmit"
-        )?;
-        writeln!(
-            out,
-            " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs \
-             drop fifo colls carrier compressed"
-        )?;
-        for interface in interfaces::all() {
-            let counters = &interface.counters;
-            writeln!(
-                out,
-                "{:>6}: {:7} {:7} {:4} {:4} {:4} {:5} {:10} {:9} {:8} {:7} {:4} {:4} {:4} {:5} {:7} {:10}",
-                interface.name,
-                counters.received_bytes,
-                counters.received_frames,
-                counters.received_errors,
-                counters.received_dropped,
-                0,
-                0,
-                0,
-                0,
-                counters.sent_bytes,
-                counters.sent_frames,
-                0,
-                counters.sent_dropped,
-                0,
-                0,
-                0,
-                0,
-            )?;
-        }
-        Ok(())
-    })
-}
-
-fn name_of(index: u32, all: &[Interface]) -> String {
-    let found = all.iter().find(|one| one.index == index);
-    found.map(|one| one.name.clone()).unwrap_or_default()
-}
-
-/// The flags of a route: RTF_UP, RTF_GATEWAY, RTF_HOST.
-fn route_flags(shown: &ShownRoute, host_prefix: u8) -> u32 {
-    let gateway = if shown.route.gateway.is_some() { 2 } else { 0 };
-    let host = shown.route.destination.prefix == host_prefix;
-    1 | gateway | if host { 4 } else { 0 }
-}
-
-fn route(_: Tid) -> Vec<u8> {
-    const WIDTH: usize = 127;
-    let all = interfaces::all();
-    text(|out| {
-        let head =
-            "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT";
-        padded(out, head, WIDTH)?;
-        for shown in interfaces::routes() {
-            let destination = shown.route.destination;
-            if shown.kind != RouteKind::Unicast || destination.address.is_ipv6() {
-                continue;
-            }
-            let unspecified = IpAddr::V4(core::net::Ipv4Addr::UNSPECIFIED);
-            let network = interfaces::network_of(destination.address, destination.prefix);
-            let mask = IpAddr::V4(interfaces::netmask(destination.prefix));
-            let line = alloc::format!(
-                "{}\t{}\t{}\t{:04X}\t0\t0\t{}\t{}\t0\t0\t0",
-                name_of(shown.index, &all),
-                hexadecimal(network, AF_INET),
-                hexadecimal(shown.route.gateway.unwrap_or(unspecified), AF_INET),
-                route_flags(&shown, 32),
-                shown.route.metric,
-                hexadecimal(mask, AF_INET),
-            );
-            padded(out, &line, WIDTH)?;
-        }
-        Ok(())
-    })
-}
-
-/// An IPv6 address without colons.
-fn digits(address: IpAddr) -> String {
-    match address {
-        IpAddr::V4(_) => String::from("00000000000000000000000000000000"),
-        IpAddr::V6(v6) => alloc::format!("{:032x}", v6.to_bits()),
-    }
-}
-
-fn if_inet6(_: Tid) -> Vec<u8> {
-    /// `IPV6_ADDR_LOOPBACK`, `IPV6_ADDR_LINKLOCAL`, and the flag of addresses that stay.
-    const HOST: u8 = 0x10;
-    const LINK: u8 = 0x20;
-    const PERMANENT: u8 = 0x80;
-    text(|out| {
-        for interface in interfaces::all() {
-            for (address, prefix) in interface.ipv6() {
-                let scope = match address {
-                    own if own.is_loopback() => HOST,
-                    own if own.is_unicast_link_local() => LINK,
-                    _ => 0,
-                };
-                writeln!(
-                    out,
-                    "{} {:02x} {prefix:02x} {scope:02x} {PERMANENT:02x} {:>8}",
-                    digits(address.into()),
-                    interface.index,
-                    interface.name
-                )?;
-            }
-        }
-        Ok(())
-    })
-}
-
-fn ipv6_route(_: Tid) -> Vec<u8> {
-    /// RTF_LOCAL and RTF_NONEXTHOP.
-    const LOCAL: u32 = 0x8020_0000;
-    const METRIC: u32 = 256;
-    let all = interfaces::all();
-    let none = digits(core::net::Ipv6Addr::UNSPECIFIED.into());
-    text(|out| {
-        for shown in interfaces::routes() {
-            let destination = shown.route.destination;
-            if destination.address.is_ipv4() {
-                continue;
-            }
-            let local = shown.kind == RouteKind::Local;
-            let metric = match shown.route.metric {
-                0 if !local => METRIC,
-                metric => metric,
-            };
-            let gateway = shown.route.gateway.map_or_else(|| none.clone(), digits);
-            let flags = route_flags(&shown, u8::MAX) | if local { LOCAL } else { 0 };
-            writeln!(
-                out,
-                "{} {:02x} {none} 00 {gateway} {metric:08x} {:08x} {:08x} {flags:08x} {:>8}",
-                digits(interfaces::network_of(
-                    destination.address,
-                    destination.prefix
-                )),
-                destination.prefix,
-                1,
-                0,
-                name_of(shown.index, &all),
-            )?;
-        }
-        Ok(())
-    })
-}
-
-/// Counters, those that are kept.
-fn snmp(_: Tid) -> Vec<u8> {
-    let udp = counters::udp();
-    text(|out| {
-        writeln!(out, "Ip: Forwarding DefaultTTL\nIp: 2 64")?;
-        writeln!(
-            out,
-            "Udp: InDatagrams NoPorts InErrors OutDatagrams RcvbufErrors SndbufErrors\n\
-             Udp: {} {} {} {} {} {}",
-            udp.received, udp.no_port, udp.dropped, udp.sent, udp.dropped, udp.send_dropped
-        )
-    })
-}
-
-fn count(domain: u32, socket_type: u32, protocol: u32) -> usize {
-    sockets_of(domain, socket_type, protocol).len()
-}
-
-fn sockstat(_: Tid) -> Vec<u8> {
-    let tcp = count(AF_INET, STREAM, TCP);
-    text(|out| {
-        writeln!(out, "sockets: used {}", sockets().len())?;
-        writeln!(out, "TCP: inuse {tcp} orphan 0 tw 0 alloc {tcp} mem 0")?;
-        writeln!(out, "UDP: inuse {} mem 0", count(AF_INET, DGRAM, UDP))?;
-        writeln!(out, "UDPLITE: inuse 0")?;
-        writeln!(out, "RAW: inuse {}", count(AF_INET, RAW, ICMP))?;
-        writeln!(out, "FRAG: inuse 0 memory 0")
-    })
-}
-
-fn sockstat6(_: Tid) -> Vec<u8> {
-    text(|out| {
-        writeln!(out, "TCP6: inuse {}", count(AF_INET6, STREAM, TCP))?;
-        writeln!(out, "UDP6: inuse {}", count(AF_INET6, DGRAM, UDP))?;
-        writeln!(out, "UDPLITE6: inuse 0")?;
-        writeln!(out, "RAW6: inuse {}", count(AF_INET6, RAW, ICMPV6))?;
-        writeln!(out, "FRAG6: inuse 0 memory 0")
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use linux_raw_sys::net::AF_INET6;
 
     #[test]
     fn addresses_are_shown_in_the_machines_order() {
@@ -541,23 +306,5 @@ mod tests {
             hexadecimal(v6, AF_INET6),
             "00000000000000000000000001000000"
         );
-        assert_eq!(digits(v6), "00000000000000000000000000000001");
-    }
-
-    #[test]
-    fn tables_have_linuxs_lines() {
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
-        let addresses = text(if_inet6(0));
-        assert_eq!(
-            addresses.lines().next(),
-            Some("00000000000000000000000000000001 01 80 10 80       lo")
-        );
-        let devices = text(dev(0));
-        let lo = devices.lines().nth(2).expect("loopback");
-        assert!(lo.starts_with("    lo: "), "{lo}");
-        assert_eq!(lo.split_whitespace().count(), 17);
-        assert!(text(route(0)).starts_with("Iface\tDestination"));
-        let local = text(ipv6_route(0));
-        assert!(local.contains(" 80200001       lo"), "{local}");
     }
 }
