@@ -1,6 +1,7 @@
 //! The contract between the tender, the build tool and the libOS.
 //!
 //! - [`boot`]: the record that the tender passes to the image's entry point.
+//! - [`fuse`]: the messages of a shared folder's channel.
 //! - [`handle`]: the kinds of host object that an image may hold, and what may be done with each.
 //! - [`hypercall`]: the closed list of host system calls that a confined image makes.
 //! - [`image`]: where the parts of an image are found in its ELF file.
@@ -12,6 +13,7 @@
 #![cfg_attr(not(feature = "manifest"), no_std)]
 
 pub mod boot;
+pub mod fuse;
 pub mod handle;
 pub mod hypercall;
 pub mod image;

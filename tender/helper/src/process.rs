@@ -29,6 +29,8 @@ pub enum Users {
     Own,
     /// The caller's: what the caller's capabilities reach. The other namespaces then need CAP_SYS_ADMIN.
     Callers,
+    /// The caller's, and no other namespace of its own either.
+    None,
 }
 
 /// What a helper is given.

@@ -34,8 +34,9 @@ pub fn fork_into_namespaces(users: Users) -> io::Result<Forked> {
     let all = match users {
         Users::Own => NAMESPACES | libc::CLONE_NEWUSER,
         Users::Callers => NAMESPACES,
+        Users::None => 0,
     };
-    for (flags, namespaces) in [(all, true), (0, false)] {
+    for (flags, namespaces) in [(all, all != 0), (0, false)] {
         // SAFETY: without CLONE_VM and with a null stack the child has its own copy of everything, as
         // after fork(2); no pointer is passed. There is one thread, so no lock is held in the copy.
         let answer = unsafe { libc::syscall(libc::SYS_clone, flags | libc::SIGCHLD, 0, 0, 0, 0) };
