@@ -51,6 +51,9 @@ pub struct RunOptions {
     /// Let a port of the host stand for the program's; -p does so too where its value begins like a port
     #[arg(long, value_name = "[ADDRESS:]HOST:GUEST[/udp]")]
     pub publish: Vec<OsString>,
+    /// Share a folder or file of the host; options: ro, consistent
+    #[arg(long, value_name = "HOST:GUEST[:ro]")]
+    pub volume: Vec<OsString>,
 }
 
 impl RunOptions {
@@ -76,6 +79,9 @@ impl RunOptions {
         }
         for ports in &self.publish {
             add("--publish", Some(ports));
+        }
+        for folder in &self.volume {
+            add("--volume", Some(folder));
         }
         let switches = [("--env-all", self.env_all), ("--debug", self.debug)];
         args.extend(
@@ -147,6 +153,7 @@ mod tests {
             env_all: true,
             net: vec!["user".into()],
             publish: vec!["80:80".into()],
+            volume: vec!["a:/a".into()],
             ..RunOptions::default()
         };
         assert_eq!(
@@ -160,6 +167,8 @@ mod tests {
                 "user",
                 "--publish",
                 "80:80",
+                "--volume",
+                "a:/a",
                 "--env-all",
                 "--strace=log"
             ]

@@ -11,6 +11,7 @@ use crate::host::Host;
 use crate::image::{Image, PAGE};
 use crate::launch::{self, Departure, Filter};
 use crate::net::{Interface, Networks, address};
+use crate::share::SharedFolder;
 use crate::space::Space;
 use crate::space::region;
 use crate::timing::Phases;
@@ -20,6 +21,7 @@ use libos_abi::handle::Handle;
 use libos_abi::image::Site;
 use libos_abi::manifest::Range;
 use libos_abi::net::{NetAddress, NetInterface, NetRoute};
+use libos_abi::share::Share;
 use libos_abi::{ABI_VERSION, PAGE_SIZE};
 use rustix::mm::{MprotectFlags, ProtFlags};
 use seccompiler::sock_filter;
@@ -51,6 +53,8 @@ pub struct Facts<'a> {
     pub handles: &'a Handles,
     /// Its network interfaces.
     pub networks: &'a Networks,
+    /// Its shared folders.
+    pub shares: &'a [SharedFolder],
     /// The host.
     pub host: &'a Host,
     /// The vDSO.
@@ -82,7 +86,7 @@ pub fn write(facts: &Facts<'_>) -> Result<*const Departure, Error> {
         .chain(&env)
         .map(|text| text.len() + size_of::<Text>() + 8)
         .sum();
-    let networks = networks_len(facts.networks);
+    let networks = networks_len(facts.networks) + shares_len(facts.shares);
     let mut arena = Arena::new((texts + networks + FIXED_LEN) as u64)?;
     let info = record(facts, &args, &env, &mut arena);
     let departure = departure(facts, &mut arena)?;
@@ -174,6 +178,7 @@ fn record(facts: &Facts<'_>, args: &[Vec<u8>], env: &[Vec<u8>], arena: &mut Aren
         interfaces: interfaces(facts, arena),
         dns: dns(facts.networks, arena),
         dns_search: arena.texts(&search(facts.networks)),
+        shares: shares(facts, arena),
     }
 }
 
@@ -190,6 +195,29 @@ fn networks_len(networks: &Networks) -> usize {
     let search = |domain: &String| domain.len() + size_of::<Text>() + align_of::<u64>();
     let search: usize = networks.search.iter().map(search).sum();
     interfaces + search + networks.dns.len() * size_of::<NetAddress>()
+}
+
+/// Enough room for what [`shares`] puts into the arena, in bytes.
+fn shares_len(shares: &[SharedFolder]) -> usize {
+    let share = |share: &SharedFolder| share.target.len() + size_of::<Share>() + align_of::<u64>();
+    shares.iter().map(share).sum()
+}
+
+fn shares(facts: &Facts<'_>, arena: &mut Arena) -> Array<Share> {
+    let mut list: Vec<Share> = Vec::new();
+    for (index, share) in facts.shares.iter().enumerate() {
+        let mut handles = facts.handles.list.iter();
+        let handle = handles.position(|handle| handle.share == Some(index));
+        let Some(handle) = handle.and_then(|handle| u32::try_from(handle).ok()) else {
+            continue;
+        };
+        list.push(Share {
+            handle,
+            flags: share.flags,
+            target: arena.text(&share.target),
+        });
+    }
+    arena.array(&list)
 }
 
 fn interfaces(facts: &Facts<'_>, arena: &mut Arena) -> Array<NetInterface> {

@@ -7,6 +7,7 @@
 use crate::error::Error;
 use crate::net::publish::{self, Published};
 use crate::net::spec::{self, Spec};
+use crate::share;
 use lexopt::{Arg, Parser};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -79,6 +80,8 @@ pub struct RunConfig {
     pub report: Option<PathBuf>,
     /// Network interfaces.
     pub net: NetConfig,
+    /// Shared folders.
+    pub volumes: Vec<share::spec::Spec>,
     /// Arguments; the manifest's if empty.
     pub args: Vec<OsString>,
 }
@@ -101,6 +104,8 @@ pub struct FilterConfig {
     pub json: bool,
     /// Network interfaces.
     pub net: NetConfig,
+    /// Shared folders.
+    pub volumes: Vec<share::spec::Spec>,
 }
 
 const HELP: &str = "\
@@ -109,7 +114,7 @@ Runs libOS images under seven host system calls.
 Usage:
   libos-tender run [OPTIONS] IMAGE [-- ARGS…]   run an image; its exit status is the program's
                                                 (125: refused by the tender)
-  libos-tender filter IMAGE [--json] [--net …] [-p …]
+  libos-tender filter IMAGE [--json] [--net …] [-p …] [-v …]
                                                 print the rules and the BPF program of an image
   libos-tender --help | --version
 
@@ -129,6 +134,8 @@ Options of run:
                        search=DOMAIN name=eth0 dhcp slaac
   -p, --publish [[ADDRESS:]HOST:]GUEST[/udp]
                        let a port or range of the host stand for the guest's (repeatable)
+  -v, --volume HOST:GUEST[:ro]
+                       share a folder or file of the host (repeatable); options: ro, consistent
 ";
 
 /// A `run` as it stands on the command line.
@@ -145,6 +152,7 @@ struct RawRun {
     debug: bool,
     report: Option<OsString>,
     net: RawNet,
+    volumes: Vec<OsString>,
     image_and_args: Vec<OsString>,
 }
 
@@ -201,6 +209,7 @@ fn raw_run(parser: &mut Parser) -> Result<RawRun, Stop> {
             Arg::Long("report") => raw.report = Some(parser.value()?),
             Arg::Long("net") => raw.net.net.push(parser.value()?),
             Arg::Long("publish") | Arg::Short('p') => raw.net.publish.push(parser.value()?),
+            Arg::Long("volume") | Arg::Short('v') => raw.volumes.push(parser.value()?),
             Arg::Long("help") | Arg::Short('h') => return Err(shown(HELP)),
             Arg::Value(image) => {
                 raw.image_and_args.push(image);
@@ -214,12 +223,13 @@ fn raw_run(parser: &mut Parser) -> Result<RawRun, Stop> {
 
 fn filter(parser: &mut Parser) -> Result<FilterConfig, Stop> {
     let (mut image, mut json) = (None, false);
-    let mut net = RawNet::default();
+    let (mut net, mut volumes) = (RawNet::default(), Vec::new());
     while let Some(argument) = parser.next()? {
         match argument {
             Arg::Long("json") => json = true,
             Arg::Long("net") => net.net.push(parser.value()?),
             Arg::Long("publish") | Arg::Short('p') => net.publish.push(parser.value()?),
+            Arg::Long("volume") | Arg::Short('v') => volumes.push(parser.value()?),
             Arg::Long("help") | Arg::Short('h') => return Err(shown(HELP)),
             Arg::Value(word) if image.is_none() => image = Some(word.into()),
             other => return Err(other.unexpected().into()),
@@ -227,7 +237,13 @@ fn filter(parser: &mut Parser) -> Result<FilterConfig, Stop> {
     }
     let image = image.ok_or_else(|| usage("filter", "the path of an image", OsStr::new("")))?;
     let net = check_net(net)?;
-    Ok(FilterConfig { image, json, net })
+    let volumes = share::spec::parse_all(&volumes).map_err(Error::from)?;
+    Ok(FilterConfig {
+        image,
+        json,
+        net,
+        volumes,
+    })
 }
 
 /// Second stage of `run`.
@@ -252,6 +268,7 @@ fn check_run(raw: RawRun) -> Result<RunConfig, Error> {
         debug: raw.debug,
         report: raw.report.map(PathBuf::from),
         net: check_net(raw.net)?,
+        volumes: share::spec::parse_all(&raw.volumes)?,
         args,
     })
 }
@@ -471,6 +488,24 @@ mod tests {
         assert_eq!(config.args, ["-p", "x"]);
         assert!(refused(&["--net", "tap=t,x=1", "i"]).contains("\"x\""));
         assert!(refused(&["-p", "x", "i"]).contains("-p x"));
+    }
+
+    #[test]
+    fn shared_folders_are_collected_in_order() {
+        let words = [
+            "-v",
+            "a:/a",
+            "--volume=b:/b:ro",
+            "-vc:/c",
+            "i",
+            "-v",
+            "d:/d",
+        ];
+        let config = run(&words);
+        let guests: Vec<_> = config.volumes.iter().map(|spec| &spec.guest[..]).collect();
+        assert_eq!(guests, [b"/a", b"/b", b"/c"]);
+        assert_eq!(config.args, ["-v", "d:/d"]);
+        assert!(refused(&["-v", "a:b", "i"]).contains("--volume a:b"));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use crate::host::HostError;
 use crate::image::ImageError;
 use crate::net::error::NetError;
+use crate::share::error::ShareError;
 use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
@@ -51,6 +52,9 @@ pub enum Error {
     /// A network cannot be attached.
     #[error(transparent)]
     Net(#[from] NetError),
+    /// A folder cannot be shared.
+    #[error(transparent)]
+    Share(#[from] ShareError),
     /// A file named on the command line cannot be opened.
     #[error("{option}: expected a file that can be written at {}, found: {source}", path.display())]
     OpenFile {
@@ -124,6 +128,7 @@ impl Error {
     fn advice(&self) -> Cow<'static, str> {
         let advice = match self {
             Self::Net(error) => return error.advice(),
+            Self::Share(error) => error.advice(),
             Self::Usage { .. } | Self::Flags(_) => "libos-tender --help",
             Self::OpenImage { .. } => "check the path, or make an image with `cargo libos build`",
             Self::Image { source, .. } => source.advice(),

@@ -7,6 +7,7 @@
 use crate::cli::{RunConfig, Trace};
 use crate::error::{Error, Step};
 use crate::net::{Interface, Networks};
+use crate::share::SharedFolder;
 use crate::terminal;
 use libos_abi::boot::Terminal;
 use libos_abi::handle::HandleKind;
@@ -44,6 +45,8 @@ pub struct OpenHandle {
     pub is_terminal: bool,
     /// The network interface whose frames it carries: its place in [`Networks::interfaces`].
     pub interface: Option<usize>,
+    /// The shared folder whose messages it carries: its place in the list of them.
+    pub share: Option<usize>,
 }
 
 /// All handles of a run.
@@ -101,16 +104,38 @@ impl Handles {
         Ok(())
     }
 
-    /// The handles that a run with this many interfaces and no other options has, for showing its filter.
-    pub fn typical(interfaces: usize) -> Self {
+    /// Takes the shared folders' descriptors as handles.
+    ///
+    /// # Errors
+    /// [`Error::System`].
+    pub fn add_shares(&mut self, shares: &mut [SharedFolder]) -> Result<(), Error> {
+        for (index, SharedFolder { fd, .. }) in shares.iter_mut().enumerate() {
+            // Kept open for the life of the process.
+            let Some(fd) = fd.take().map(IntoRawFd::into_raw_fd) else {
+                continue;
+            };
+            let handle = describe(HandleKind::Share, fd)?;
+            let share = Some(index);
+            self.list.push(OpenHandle { share, ..handle });
+        }
+        Ok(())
+    }
+
+    /// The handles that a run with this many interfaces and shared folders and no other options has, for showing its filter.
+    pub fn typical(interfaces: usize, shares: usize) -> Self {
         let console = [
             HandleKind::ConsoleIn,
             HandleKind::ConsoleOut,
             HandleKind::ConsoleErr,
         ];
         let networks = std::iter::repeat_n(HandleKind::Net, interfaces);
+        let shares = std::iter::repeat_n(HandleKind::Share, shares);
         let statistics = [HandleKind::Pagemap, HandleKind::Statm, HandleKind::CpuInfo];
-        let kinds = console.into_iter().chain(networks).chain(statistics);
+        let kinds = console
+            .into_iter()
+            .chain(networks)
+            .chain(shares)
+            .chain(statistics);
         let list = (0..)
             .zip(kinds)
             .map(|(fd, kind)| OpenHandle::unknown(kind, fd));
@@ -209,6 +234,7 @@ impl OpenHandle {
             ino: 0,
             is_terminal: false,
             interface: None,
+            share: None,
         }
     }
 }

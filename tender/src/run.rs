@@ -9,6 +9,7 @@ use crate::host;
 use crate::image::Image;
 use crate::launch;
 use crate::net;
+use crate::share;
 use crate::signals;
 use crate::space::segments::BaseSource;
 use crate::space::{Space, memory};
@@ -41,6 +42,9 @@ pub fn run(config: &RunConfig, started_ns: u64) -> Result<Infallible, Error> {
     let mut networks = net::open(&plan)?;
     handles.add_networks(&mut networks)?;
     phases.end("net");
+    let mut shares = share::open(&config.volumes)?;
+    handles.add_shares(&mut shares)?;
+    phases.end("shares");
     let space = Space::map(&image, file.as_fd(), memory_limit, base_source(config))?;
     let vdso = vdso::find();
     phases.end("map");
@@ -61,6 +65,7 @@ pub fn run(config: &RunConfig, started_ns: u64) -> Result<Infallible, Error> {
         space: &space,
         handles: &handles,
         networks: &networks,
+        shares: &shares,
         host: &host,
         vdso,
         memory_limit,

@@ -31,6 +31,7 @@ const PAGEMAP: u64 = fd_of(HandleKind::Pagemap) as u64;
 const STATM: u64 = fd_of(HandleKind::Statm) as u64;
 const CPUINFO: u64 = fd_of(HandleKind::CpuInfo) as u64;
 const NET: u64 = fd_of(HandleKind::Net) as u64;
+const SHARE: u64 = fd_of(HandleKind::Share) as u64;
 
 /// Not 0 in its upper half alone.
 const HIGH: u64 = 1 << 32;
@@ -68,7 +69,7 @@ const NOT_READ: &[[u64; 4]] = &[
     first(0),
     first(FOREIGN),
     first(OUT | HIGH),
-    first(NET + 1),
+    first(SHARE + 1),
 ];
 const NOT_WRITE: &[[u64; 4]] = &[
     first(IN),
@@ -77,11 +78,12 @@ const NOT_WRITE: &[[u64; 4]] = &[
     first(2),
     first(FOREIGN),
     first(u64::MAX),
-    first(NET + 1),
+    first(SHARE + 1),
 ];
 const NOT_PREAD: &[[u64; 4]] = &[
     first(IN),
     first(NET),
+    first(SHARE),
     first(OUT),
     first(REPORT),
     first(0),
@@ -89,6 +91,7 @@ const NOT_PREAD: &[[u64; 4]] = &[
 ];
 const NOT_PWRITE: &[[u64; 4]] = &[
     first(NET),
+    first(SHARE),
     first(PAGEMAP),
     first(STATM),
     first(CPUINFO),
@@ -107,12 +110,12 @@ const NOT_CLOCK: &[[u64; 4]] = &[
     first(0x8000_0000),
 ];
 const NOT_POLL: &[[u64; 4]] = &[
-    [0, 5, 0, 0],
+    [0, 6, 0, 0],
     [0, 0x8000_0000, 0, 0],
     [0, 0xffff_ffff, 0, 0],
     [0, 4, 0, 0x1000],
     [0, 4, 0, HIGH],
-    [0, 5, 0, 0x1000],
+    [0, 6, 0, 0x1000],
 ];
 
 /// One line for each rule of a run that has every kind of handle.
@@ -120,6 +123,8 @@ const CASES: &[Case] = &[
     case("read", "console-in", first(IN), NOT_READ),
     case("read", "net", first(NET), NOT_READ),
     case("write", "net", first(NET), NOT_WRITE),
+    case("read", "share", first(SHARE), NOT_READ),
+    case("write", "share", first(SHARE), NOT_WRITE),
     case("write", "console-out", first(OUT), NOT_WRITE),
     case("write", "console-err", first(ERR), NOT_WRITE),
     case("write", "log", first(LOG), NOT_WRITE),

@@ -245,4 +245,6 @@ pub struct BootInfo {
     pub dns: Array<crate::net::NetAddress>,
     /// Domains to search, for `/etc/resolv.conf`.
     pub dns_search: Array<Text>,
+    /// Shared folders, none inside another.
+    pub shares: Array<crate::share::Share>,
 }

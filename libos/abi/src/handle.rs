@@ -27,11 +27,13 @@ pub enum HandleKind {
     CpuInfo = 8,
     /// A network interface's frames.
     Net = 9,
+    /// A shared folder's messages ([`crate::fuse`]).
+    Share = 10,
 }
 
 impl HandleKind {
     /// All kinds, in order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::ConsoleIn,
         Self::ConsoleOut,
         Self::ConsoleErr,
@@ -41,6 +43,7 @@ impl HandleKind {
         Self::Statm,
         Self::CpuInfo,
         Self::Net,
+        Self::Share,
     ];
 
     /// What may be done with a handle of this kind.
@@ -67,7 +70,7 @@ impl HandleKind {
                 pwrite: false,
                 poll: false,
             },
-            Self::Net => Rights {
+            Self::Net | Self::Share => Rights {
                 read: true,
                 write: true,
                 pread: false,
@@ -96,6 +99,7 @@ impl HandleKind {
             Self::Statm => "statm",
             Self::CpuInfo => "cpuinfo",
             Self::Net => "net",
+            Self::Share => "share",
         }
     }
 }

@@ -20,6 +20,7 @@ pub mod image;
 #[cfg(feature = "manifest")]
 pub mod manifest;
 pub mod net;
+pub mod share;
 
 /// Version of everything in this crate. The tender refuses an image of another version, and the
 /// libOS refuses boot information of another version.

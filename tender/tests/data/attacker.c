@@ -11,6 +11,9 @@
  *   hello    writes "hello" and ends with status 7
  *   boot     writes some of the boot information as text
  *   net      writes the network interfaces of the boot information as text
+ *   share    writes the shared folders of the boot information as text
+ *   fetch    writes the first 64 bytes of `greeting` in the first shared folder, or the error
+ *   await    writes how its first shared folder ends
  *   echo     sends back one frame of EtherType 0x88b5 on the first network interface, as it came
  *   phases   writes the steps of start-up in nanoseconds, and the time until now
  *   wx       writes to its own code
@@ -110,7 +113,7 @@ struct boot {
     u64 started_ns;
     struct array cpuinfo;
     u64 host_memory, ignored_signals;
-    struct array interfaces, dns, dns_search;
+    struct array interfaces, dns, dns_search, shares;
 };
 
 /* NetAddress, NetRoute and NetInterface as C sees them. */
@@ -303,6 +306,83 @@ static void echo_frame(const struct boot *boot) {
     }
 }
 
+struct share {
+    u32 handle, flags;
+    struct array target;
+};
+
+static u32 share_fd(const struct boot *boot) {
+    const struct share *share = boot->shares.ptr;
+    return ((const u32 *)boot->handles.ptr)[14 * share->handle + 1];
+}
+
+static void say_shares(const struct boot *boot) {
+    const struct share *share = boot->shares.ptr;
+    for (u64 i = 0; i < boot->shares.len; i++, share++) {
+        say_text("share", share->target);
+        line("handle_kind", ((const u32 *)boot->handles.ptr)[14 * share->handle]);
+        line("flags", share->flags);
+    }
+    finish(0);
+}
+
+/* A request of FUSE: 40 bytes of header, and what follows; then its answer. The handle does not block. */
+static unsigned char message[256];
+
+static long ask(u32 fd, u32 opcode, u64 node, u64 body) {
+    u32 *words = (u32 *)message;
+    words[0] = (u32)(40 + body);
+    words[1] = opcode;
+    *(u64 *)(message + 8) = opcode;
+    *(u64 *)(message + 16) = node;
+    for (int i = 24; i < 40; i++)
+        message[i] = 0;
+    call_window(1, fd, (long)message, 40 + (long)body, 0, 0, 0);
+    struct pollfd polled = {fd, 1, 0};
+    call_window(271, (long)&polled, 1, 0, 0, 0, 0);
+    long len = call_window(0, fd, (long)message, sizeof message, 0, 0, 0);
+    if (len >= 16 && words[1] == 0)
+        return len;
+    say("error ");
+    say_signed(len < 16 ? len : (int)words[1]);
+    say("\n");
+    finish(1);
+    return 0;
+}
+
+static void fetch(const struct boot *boot) {
+    u32 fd = share_fd(boot);
+    const char *name = "greeting";
+    for (u64 i = 0; i <= length(name); i++)
+        message[40 + i] = (unsigned char)name[i];
+    ask(fd, 1, 1, length(name) + 1);
+    u64 node = *(u64 *)(message + 16);
+    for (int i = 40; i < 48; i++)
+        message[i] = 0;
+    ask(fd, 14, node, 8);
+    u64 handle = *(u64 *)(message + 16);
+    for (int i = 40; i < 80; i++)
+        message[i] = 0;
+    *(u64 *)(message + 40) = handle;
+    message[56] = 64;
+    long len = ask(fd, 15, node, 40);
+    call_window(1, 1, (long)message + 16, len - 16, 0, 0, 0);
+    finish(0);
+}
+
+static void await_end(const struct boot *boot) {
+    u32 fd = share_fd(boot);
+    say("ready\n");
+    struct pollfd polled = {fd, 1, 0};
+    call_window(271, (long)&polled, 1, 0, 0, 0, 0);
+    say("read ");
+    say_signed(call_window(0, fd, (long)message, sizeof message, 0, 0, 0));
+    say(", write ");
+    say_signed(call_window(1, fd, (long)message, 40, 0, 0, 0));
+    say("\n");
+    finish(0);
+}
+
 struct phase {
     struct array name;
     u64 nanoseconds;
@@ -333,6 +413,12 @@ __attribute__((used)) void start(const struct boot *boot) {
         say_boot(boot);
     if (same(where, "net"))
         say_net(boot);
+    if (same(where, "share"))
+        say_shares(boot);
+    if (same(where, "fetch"))
+        fetch(boot);
+    if (same(where, "await"))
+        await_end(boot);
     if (same(where, "echo"))
         echo_frame(boot);
     if (same(where, "phases"))
