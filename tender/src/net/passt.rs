@@ -50,14 +50,17 @@ pub fn open(spec: &Spec, published: &[Published]) -> Result<OwnedFd, NetError> {
 
 /// passt picks no port of the host by itself.
 fn refuse_free_ports(published: &[Published]) -> Result<(), NetError> {
-    let Some(port) = published.iter().find(|port| port.host_port == 0) else {
+    let Some(port) = published.iter().find(|port| port.is_picked()) else {
         return Ok(());
     };
     Err(NetError::Value {
         option: format!("-p :{}/{}", port.guest_port, port.protocol.name()),
         key: "host port",
-        expected: "a port of the host with --net passt (--net user picks one)".into(),
-        found: "none".into(),
+        expected: "one port of the host with --net passt (--net user picks one)".into(),
+        found: match port.host_port {
+            0 => "none".into(),
+            first => format!("{first}-{}", port.host_last),
+        },
     })
 }
 
@@ -127,6 +130,9 @@ mod tests {
             error.to_string().contains("-p :80/udp: host port"),
             "{error}"
         );
+        let published = publish::parse("8000-8010:80").expect("valid");
+        let error = refuse_free_ports(&published).expect_err("a choice");
+        assert!(error.to_string().ends_with("8000-8010"), "{error}");
         let published = publish::parse("8080:80").expect("valid");
         assert!(refuse_free_ports(&published).is_ok());
     }

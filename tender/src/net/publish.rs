@@ -45,15 +45,20 @@ pub fn parse(text: &str) -> Result<Vec<Published>, NetError> {
         host => range(host).ok_or_else(malformed)?,
     };
     let (wanted, given) = (guest.1 - guest.0, host.1 - host.0);
-    if host.0 != 0 && wanted != given {
+    if host.0 != 0 && wanted != 0 && wanted != given {
         let found = format!("{} and {}", u32::from(given) + 1, u32::from(wanted) + 1);
-        return Err(refuse("ranges", "as many host ports as guest ports", found));
+        let expected = "as many host ports as guest ports, or one guest port";
+        return Err(refuse("ranges", expected, found));
     }
-    let published = (0..=wanted).map(|offset| Published {
-        protocol,
-        host: address,
-        host_port: if host.0 == 0 { 0 } else { host.0 + offset },
-        guest_port: guest.0 + offset,
+    let published = (0..=wanted).map(|offset| {
+        let host_port = if host.0 == 0 { 0 } else { host.0 + offset };
+        Published {
+            protocol,
+            host: address,
+            host_port,
+            host_last: if wanted == 0 { host.1 } else { host_port },
+            guest_port: guest.0 + offset,
+        }
     });
     Ok(published.collect())
 }
@@ -68,8 +73,8 @@ pub fn parse_all<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Vec<Pub
     let mut taken: HashMap<(Protocol, u16), Vec<(Published, &str)>> = HashMap::new();
     for text in texts {
         for port in parse(text)? {
-            let others = taken.entry((port.protocol, port.host_port)).or_default();
-            if port.host_port != 0 {
+            if !port.is_picked() {
+                let others = taken.entry((port.protocol, port.host_port)).or_default();
                 if others.iter().any(|(other, _)| *other == port) {
                     continue;
                 }
@@ -166,6 +171,7 @@ mod tests {
                     protocol,
                     host,
                     host_port,
+                    host_last: host_port,
                     guest_port
                 },
                 "{text}"
@@ -190,6 +196,17 @@ mod tests {
     }
 
     #[test]
+    fn of_a_range_for_one_port_any_will_do() {
+        for text in ["8000-8010:80", "127.0.0.1:8000-8010:80/udp"] {
+            let port = one(text);
+            let ports = (port.host_port, port.host_last, port.guest_port);
+            assert_eq!(ports, (8000, 8010, 80), "{text}");
+            assert!(port.is_picked(), "{text}");
+        }
+        assert!(!one("8000-8000:80").is_picked());
+    }
+
+    #[test]
     fn a_port_of_the_host_is_published_once() {
         let count = |texts: &[&str]| parse_all(texts.iter().copied()).map(|all| all.len());
         for (texts, expected) in [
@@ -201,6 +218,7 @@ mod tests {
             (&["0.0.0.0:8080:80", "[::]:8080:81"], 2),
             (&["80", "80"], 2),
             (&["127.0.0.1::80", "81"], 2),
+            (&["8000-8010:80", "8000-8010:81", "8000:82"], 3),
         ] {
             let found = count(texts).unwrap_or_else(|error| panic!("{texts:?}: {error}"));
             assert_eq!(found, expected, "{texts:?}");
@@ -235,7 +253,7 @@ mod tests {
             ("+1:80", "form"),
             ("8010-8000:80-90", "form"),
             ("8000-8010:80-81", "as many"),
-            ("8000-8010:80", "as many"),
+            ("8000-8010:80-81/udp", "as many"),
             ("::1:8080:80", "form"),
             ("[::1]8080:80", "form"),
             ("[::1:8080:80", "form"),

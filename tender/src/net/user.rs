@@ -32,7 +32,7 @@ pub fn open(spec: &Spec, number: u8, published: &[Published]) -> Result<User, Ne
     config.published = published.into();
     let started = libos_usernet::start(&config)?;
     for (port, address) in &started.published {
-        if port.host_port == 0 {
+        if port.is_picked() {
             let protocol = port.protocol.name();
             eprintln!(
                 "libos-tender: {address}/{protocol} is the guest's port {}/{protocol}",

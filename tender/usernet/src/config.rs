@@ -42,8 +42,17 @@ pub struct Published {
     pub host: Option<IpAddr>,
     /// The host's port; 0 for one that the kernel picks.
     pub host_port: u16,
+    /// The last port of a range of which the first free one is taken; `host_port` for that port alone.
+    pub host_last: u16,
     /// The guest's port.
     pub guest_port: u16,
+}
+
+impl Published {
+    /// Whether the host's port is known only once it is bound.
+    pub fn is_picked(&self) -> bool {
+        self.host_port == 0 || self.host_last != self.host_port
+    }
 }
 
 /// The user-mode network of one guest.
@@ -219,6 +228,11 @@ fn is_usable(address: IpAddr) -> bool {
 }
 
 fn check_published(published: &Published) -> Result<(), StartError> {
+    if published.host_last < published.host_port {
+        let found = format!("{}-{}", published.host_port, published.host_last);
+        let expected = "a range of host ports that ends where it begins or later";
+        return Err(refused("published port", expected, found));
+    }
     if published.guest_port == 0 {
         let found = format!("{}:0", published.host_port);
         return Err(refused(
@@ -242,7 +256,7 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_refused_with_both_values() {
         type Case = (&'static str, fn(&mut Config), &'static str);
-        let cases: [Case; 9] = [
+        let cases: [Case; 10] = [
             (
                 "multicast MAC",
                 |config| config.guest_mac[0] = 1,
@@ -278,10 +292,24 @@ mod tests {
                         protocol: Protocol::Tcp,
                         host: None,
                         host_port: 80,
+                        host_last: 80,
                         guest_port: 0,
                     });
                 },
                 "80:0",
+            ),
+            (
+                "host ports backwards",
+                |config| {
+                    config.published.push(Published {
+                        protocol: Protocol::Tcp,
+                        host: None,
+                        host_port: 8080,
+                        host_last: 8079,
+                        guest_port: 80,
+                    });
+                },
+                "8080-8079",
             ),
         ];
         for (name, change, found) in cases {

@@ -20,12 +20,19 @@ pub enum StartError {
         found: String,
     },
     /// A published port cannot be listened on.
-    #[error("publish {address}/{}: expected a free port of this host, found: {source}", protocol.name())]
+    #[error(
+        "publish {address}{}/{}: expected {}, found: {source}",
+        range_end(*address, *last),
+        protocol.name(),
+        bind_expectation(source)
+    )]
     Bind {
         /// For which transport.
         protocol: Protocol,
         /// Where.
         address: SocketAddr,
+        /// The last port that was tried.
+        last: u16,
         /// Why not.
         source: io::Error,
     },
@@ -58,13 +65,30 @@ impl StartError {
     }
 }
 
+fn range_end(address: SocketAddr, last: u16) -> String {
+    match last {
+        last if last == address.port() => String::new(),
+        last => format!("-{last}"),
+    }
+}
+
+fn bind_expectation(source: &io::Error) -> &'static str {
+    match source.raw_os_error() {
+        Some(libc::EACCES) => "a port that any user may listen on",
+        Some(libc::EADDRNOTAVAIL) => "an address of this host",
+        Some(libc::EAFNOSUPPORT) => "an address of an IP version that this host has",
+        _ => "a free port of this host",
+    }
+}
+
 fn bind_advice(source: &io::Error) -> &'static str {
     match source.raw_os_error() {
         Some(libc::EADDRINUSE) => "another host port (`ss -lntup` shows who has this one)",
         Some(libc::EACCES) => {
-            "a host port from 1024 on (sysctl net.ipv4.ip_unprivileged_port_start says where free ports begin)"
+            "a host port from 1024 on (`sysctl net.ipv4.ip_unprivileged_port_start` says from which on no privilege is needed)"
         }
         Some(libc::EADDRNOTAVAIL) => "an address of this host (`ip address` lists them)",
+        Some(libc::EAFNOSUPPORT) => "an IPv4 address, or a host with IPv6",
         _ => "another port or address",
     }
 }

@@ -1,7 +1,8 @@
 //! Published ports: bound before the helper exists, so that a port in use is an error of the command line.
 //!
 //! Main type: [`BoundPort`]. As docker has it, a port without an address is bound on all addresses of both IP
-//! versions; the IPv6 socket takes IPv6 only, and is left out on a host without IPv6.
+//! versions; the IPv6 socket takes IPv6 only, and is left out on a host without IPv6. Of a range of host ports for
+//! one port of the guest the first free one is taken, after the ports that have no choice.
 
 use crate::config::{Config, Protocol, Published};
 use crate::error::StartError;
@@ -33,44 +34,17 @@ pub struct BoundPort {
 /// [`StartError::Bind`], for the first that cannot be bound.
 pub fn bind(config: &Config) -> Result<Vec<BoundPort>, StartError> {
     let mut bound = Vec::with_capacity(config.published.len());
-    for published in &config.published {
-        bind_published(*published, &mut bound)?;
+    for is_picked in [false, true] {
+        let all = config.published.iter();
+        for published in all.filter(|published| published.is_picked() == is_picked) {
+            bind_patiently(*published, &mut bound)?;
+        }
     }
     Ok(bound)
 }
 
-fn bind_published(published: Published, bound: &mut Vec<BoundPort>) -> Result<(), StartError> {
-    let Some(host) = published.host else {
-        return bind_both_versions(published, bound);
-    };
-    let address = SocketAddr::new(host, published.host_port);
-    let port =
-        bind_patiently(published, address).map_err(|error| refused(published, address, error))?;
-    bound.push(port);
-    Ok(())
-}
-
-/// Ports that the kernel picks for IPv4 and that IPv6 may find in use: so many are tried.
-const PICKS: u32 = 32;
-
-fn bind_both_versions(published: Published, bound: &mut Vec<BoundPort>) -> Result<(), StartError> {
-    let mut picks = if published.host_port == 0 { PICKS } else { 1 };
-    loop {
-        picks -= 1;
-        let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, published.host_port));
-        let first = bind_patiently(published, address)
-            .map_err(|error| refused(published, address, error))?;
-        // A port that the kernel picked is to be the same for both versions.
-        let address = SocketAddr::from((Ipv6Addr::UNSPECIFIED, first.address.port()));
-        match bind_patiently(published, address) {
-            Ok(second) => bound.extend([first, second]),
-            Err(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL) => bound.push(first),
-            Err(Errno::ADDRINUSE) if picks > 0 => continue,
-            Err(error) => return Err(refused(published, address, error)),
-        }
-        return Ok(());
-    }
-}
+/// An address that cannot be bound.
+type Failure = (SocketAddr, Errno);
 
 /// So long is a port in use waited for: the helper of a program that has just ended closes its ports right then,
 /// but after the program's end.
@@ -79,25 +53,83 @@ const PATIENCE: Duration = Duration::from_millis(50);
 /// Time between two tries.
 const RETRY: Duration = Duration::from_millis(5);
 
-fn bind_patiently(published: Published, address: SocketAddr) -> Result<BoundPort, Errno> {
+fn bind_patiently(published: Published, bound: &mut Vec<BoundPort>) -> Result<(), StartError> {
     let end = Instant::now() + PATIENCE;
     loop {
-        match bind_one(published, address) {
-            Err(Errno::ADDRINUSE) if Instant::now() < end => std::thread::sleep(RETRY),
-            bound => return bound,
+        match bind_first_free(published, bound) {
+            Err((_, Errno::ADDRINUSE)) if Instant::now() < end => std::thread::sleep(RETRY),
+            result => return result.map_err(|failure| refused(published, failure)),
         }
     }
 }
 
-fn refused(published: Published, address: SocketAddr, error: Errno) -> StartError {
+/// The failure is that of the range's first port, if all are in use.
+fn bind_first_free(published: Published, bound: &mut Vec<BoundPort>) -> Result<(), Failure> {
+    let mut first = None;
+    for port in published.host_port..=published.host_last {
+        match bind_published(published, port, bound) {
+            Err(failure @ (_, Errno::ADDRINUSE)) => first = first.or(Some(failure)),
+            result => return result,
+        }
+    }
+    first.map_or(Ok(()), Err)
+}
+
+fn bind_published(
+    published: Published,
+    port: u16,
+    bound: &mut Vec<BoundPort>,
+) -> Result<(), Failure> {
+    let Some(host) = published.host else {
+        return bind_both_versions(published, port, bound);
+    };
+    bound.push(bind_one(published, SocketAddr::new(host, port))?);
+    Ok(())
+}
+
+/// Ports that the kernel picks for IPv4 and that IPv6 may find in use: so many are tried.
+const PICKS: u32 = 32;
+
+fn bind_both_versions(
+    published: Published,
+    port: u16,
+    bound: &mut Vec<BoundPort>,
+) -> Result<(), Failure> {
+    let mut picks = if port == 0 { PICKS } else { 1 };
+    loop {
+        picks -= 1;
+        let first = bind_one(published, (Ipv4Addr::UNSPECIFIED, port).into())?;
+        // A port that the kernel picked is to be the same for both versions.
+        let address = (Ipv6Addr::UNSPECIFIED, first.address.port()).into();
+        match bind_one(published, address) {
+            Ok(second) => bound.extend([first, second]),
+            Err((_, Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL)) => bound.push(first),
+            Err((_, Errno::ADDRINUSE)) if picks > 0 => continue,
+            Err(failure) => return Err(failure),
+        }
+        return Ok(());
+    }
+}
+
+fn refused(published: Published, (address, error): Failure) -> StartError {
+    let is_range = error == Errno::ADDRINUSE && published.host_port != 0;
     StartError::Bind {
         protocol: published.protocol,
         address,
+        last: if is_range {
+            published.host_last
+        } else {
+            address.port()
+        },
         source: io::Error::from(error),
     }
 }
 
-fn bind_one(published: Published, address: SocketAddr) -> Result<BoundPort, Errno> {
+fn bind_one(published: Published, address: SocketAddr) -> Result<BoundPort, Failure> {
+    listen_at(published, address).map_err(|error| (address, error))
+}
+
+fn listen_at(published: Published, address: SocketAddr) -> Result<BoundPort, Errno> {
     let kind = match published.protocol {
         Protocol::Tcp => SocketType::STREAM,
         Protocol::Udp => SocketType::DGRAM,
@@ -154,6 +186,7 @@ mod tests {
             protocol,
             host,
             host_port,
+            host_last: host_port,
             guest_port: 80,
         };
         Config {
@@ -188,6 +221,58 @@ mod tests {
             "{bound:?}"
         );
         assert!(bound[0].address.is_ipv4(), "{bound:?}");
+    }
+
+    /// `count` ports in a row of which the last is free, and what keeps the others.
+    fn ports_in_a_row(count: u16) -> (u16, Vec<std::net::TcpListener>) {
+        let listen = |port| std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+        for _ in 0..200 {
+            let first = listen(0).expect("a free port");
+            let port = first.local_addr().expect("bound").port();
+            let Some(last) = port.checked_add(count - 1) else {
+                continue;
+            };
+            let mut kept = vec![first];
+            kept.extend((port + 1..last).filter_map(|port| listen(port).ok()));
+            if kept.len() == usize::from(count - 1) && listen(last).is_ok() {
+                return (port, kept);
+            }
+        }
+        panic!("{count} free ports in a row");
+    }
+
+    #[test]
+    fn the_first_free_port_of_a_range_is_taken_after_those_without_choice() {
+        let (first, _kept) = ports_in_a_row(3);
+        let host = Some(IpAddr::from(Ipv4Addr::LOCALHOST));
+        let mut config = publish(Protocol::Tcp, host, first);
+        config.published[0].host_last = first + 2;
+        let bound = bind(&config).expect("one of three");
+        assert_eq!(bound[0].address.port(), first + 2);
+        let text = bind(&config).expect_err("all in use").to_string();
+        let place = format!(
+            "publish 127.0.0.1:{first}-{}/tcp: expected a free",
+            first + 2
+        );
+        assert!(text.starts_with(&place), "{text}");
+        drop(bound);
+        config.published.push(Published {
+            host_port: first + 2,
+            ..config.published[0]
+        });
+        let text = bind(&config).expect_err("the second has it").to_string();
+        assert!(text.starts_with(&place), "{text}");
+    }
+
+    #[test]
+    fn a_port_that_needs_a_privilege_is_refused_as_such() {
+        let published = publish(Protocol::Tcp, None, 80).published[0];
+        let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 80));
+        let error = refused(published, (address, Errno::ACCESS));
+        let text = error.to_string();
+        let start = "publish 0.0.0.0:80/tcp: expected a port that any user may listen on";
+        assert!(text.starts_with(start), "{text}");
+        assert!(error.advice().contains("ip_unprivileged_port_start"));
     }
 
     #[test]

@@ -105,3 +105,21 @@ fn published_ports_are_told() {
     assert_ne!(starter.published[0].port(), 0);
     assert_eq!(starter.published[1].ip().to_string(), "0.0.0.0");
 }
+
+#[test]
+fn the_first_free_port_of_a_range_leads_to_the_guest() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let first = taken.local_addr().expect("an address").port();
+    let last = first.saturating_add(20);
+    let publish = format!("publish=tcp|127.0.0.1|{first}-{last}|80");
+    let mut starter = Starter::new(&[&publish]);
+    let address = starter.published[0];
+    assert!((first + 1..=last).contains(&address.port()), "{address}");
+    let mut guest = Guest::new(starter.channel.take().expect("a channel"));
+    guest.notes.listening.insert(80);
+    let client = std::net::TcpStream::connect(address);
+    let mut client = client.expect("the port that was told");
+    let (connection, _) = guest.accept();
+    client.write_all(b"hello").expect("room");
+    assert_eq!(guest.receive(connection, 5), b"hello");
+}

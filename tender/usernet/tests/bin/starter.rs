@@ -65,6 +65,7 @@ fn published(text: &str) -> Published {
     let [protocol, host, host_port, guest_port] = words[..] else {
         panic!("protocol|host|port|port, found {text}");
     };
+    let (first, last) = host_port.split_once('-').unwrap_or((host_port, host_port));
     Published {
         protocol: if protocol == "udp" {
             Protocol::Udp
@@ -72,7 +73,8 @@ fn published(text: &str) -> Published {
             Protocol::Tcp
         },
         host: (host != "*").then(|| host.parse().expect("an address")),
-        host_port: host_port.parse().expect("a port"),
+        host_port: first.parse().expect("a port"),
+        host_last: last.parse().expect("a port"),
         guest_port: guest_port.parse().expect("a port"),
     }
 }
