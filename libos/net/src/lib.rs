@@ -8,6 +8,7 @@
 //! - [`device::Device`]: where an interface's frames go.
 //! - [`owner::Owner`]: who decides on connections and takes datagrams.
 //! - [`tcp`]: connections, found by a hash of their addresses, over an engine behind a trait.
+//! - [`traffic`]: what went through, counted.
 //! - [`ip`]: addresses, routes, neighbours, fragments, ICMP, configuration.
 //!
 //! It has no sockets, no ports to reserve and no loopback: these are the owner's.
@@ -29,6 +30,7 @@ pub mod owner;
 mod random;
 pub mod stack;
 pub mod tcp;
+pub mod traffic;
 mod udp;
 pub mod vnet;
 

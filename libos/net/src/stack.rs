@@ -14,6 +14,7 @@ pub use crate::link::neighbour::listing::{Neighbour, NeighbourState};
 use crate::owner::{OutgoingDatagram, Owner, SendError, Verdict};
 use crate::tcp::{ConnectionId, Tcp};
 use crate::time::Instant;
+use crate::traffic::{Ip, Traffic};
 
 /// Counters of an interface, for `/proc/net/dev` and reports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -246,12 +247,38 @@ impl Stack {
         })
     }
 
-    /// The neighbours of all interfaces, those of each by address.
-    pub fn neighbours(&self, now: Instant) -> impl Iterator<Item = (InterfaceId, Neighbour)> {
-        self.internet.interfaces.iter().flat_map(move |interface| {
-            let all = interface.neighbours.list(now);
-            all.into_iter().map(|neighbour| (interface.id, neighbour))
-        })
+    /// What went through all interfaces.
+    pub fn traffic(&self) -> Traffic {
+        let mut sum = self.internet.traffic.clone();
+        for interface in &self.internet.interfaces {
+            sum.add(&interface.traffic);
+        }
+        let reassembly = &self.internet.reassembly;
+        let (timeouts, evicted) = (reassembly.timeouts, reassembly.evicted);
+        for (at, version) in [&mut sum.v4, &mut sum.v6].into_iter().enumerate() {
+            version.ip[Ip::ReasmTimeout as usize] += timeouts[at];
+            version.ip[Ip::ReasmFails as usize] += timeouts[at] + evicted[at];
+        }
+        sum
+    }
+
+    /// TCP segments that were sent, but for those that were sent again.
+    pub fn segments_sent(&self) -> u64 {
+        let again = self.tcp.counters().retransmitted;
+        self.internet.segments.saturating_sub(again)
+    }
+
+    /// How many packets of IPv4 and of IPv6 wait for fragments, and the bytes of both together.
+    pub fn incomplete(&self) -> ([usize; 2], usize) {
+        self.internet.reassembly.load()
+    }
+
+    /// Shows the neighbours of all interfaces, in no order.
+    pub fn neighbours(&self, now: Instant, mut show: impl FnMut(InterfaceId, Neighbour)) {
+        for interface in &self.internet.interfaces {
+            let neighbours = &interface.neighbours;
+            neighbours.list(now, |neighbour| show(interface.id, neighbour));
+        }
     }
 
     /// All routes, those that addresses imply included.

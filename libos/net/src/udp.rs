@@ -11,6 +11,7 @@ use crate::ip::icmp::error::Problem;
 use crate::ip::input::{Input, Packet};
 use crate::ip::send::{Hop, Outgoing, TransportSum};
 use crate::owner::{Datagram, Delivery, OutgoingDatagram, SendError};
+use crate::traffic::Ip;
 use crate::vnet::Gso;
 
 /// Length of the header in bytes.
@@ -23,6 +24,10 @@ impl Input<'_> {
     /// A UDP packet came.
     pub(crate) fn udp(&mut self, packet: &Packet<'_>) {
         let Some((flow, payload)) = parse(packet) else {
+            if let Some(version) = self.traffic(packet.source) {
+                version.udp_errors += 1;
+                version.udp_bad_sums += u64::from(has_good_length(packet.payload));
+            }
             return self.malformed();
         };
         // One that a device did not cut is several here.
@@ -56,6 +61,11 @@ impl Input<'_> {
             self.internet.complain(self.id, packet, Problem::Port);
         }
     }
+}
+
+fn has_good_length(bytes: &[u8]) -> bool {
+    let len = u16_at(bytes, 4).map_or(0, usize::from);
+    (HEADER_LEN..=bytes.len()).contains(&len)
 }
 
 /// Addresses and payload of a good datagram.
@@ -121,13 +131,15 @@ impl Internet {
         let destination = datagram.to.ip();
         let hop = self
             .hop(destination, datagram.interface)
-            .ok_or(SendError::NoRoute)?;
+            .ok_or(SendError::NoRoute)
+            .inspect_err(|_| self.no_route(destination))?;
         let source = self.checked_source(datagram.from.ip(), destination, &hop)?;
         let is_free = self
             .interfaces
             .get(hop.interface)
             .is_some_and(crate::ip::interface::Interface::is_free);
         if !is_free {
+            self.traffic.of(destination).count(Ip::OutDiscards);
             return Err(SendError::NoRoom);
         }
         let header = Header {

@@ -14,7 +14,12 @@ use crate::config::InterfaceId;
 use crate::link::ethernet::{EtherType, Frame, Refused};
 use crate::owner::Owner;
 use crate::tcp::Tcp;
+use crate::traffic::{Ip, Version};
 use crate::vnet::{Sum, VnetHeader};
+
+/// Any address of a version, for packets whose own cannot be read.
+const UNSPECIFIED_V4: IpAddr = IpAddr::V4(core::net::Ipv4Addr::UNSPECIFIED);
+const UNSPECIFIED_V6: IpAddr = IpAddr::V6(core::net::Ipv6Addr::UNSPECIFIED);
 
 /// Whom a packet was for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,8 +150,15 @@ impl Input<'_> {
 
     fn ipv4(&mut self, bytes: &[u8], link: Link) {
         let Some(packet) = Ipv4Packet::parse(bytes) else {
+            self.count(UNSPECIFIED_V4, Ip::InHdrErrors);
             return self.malformed();
         };
+        self.arrived(
+            packet.source.into(),
+            packet.whole.len(),
+            packet.traffic_class,
+            link,
+        );
         let (source, destination) = (packet.source.into(), packet.destination.into());
         let mut whole = Packet {
             source,
@@ -165,9 +177,10 @@ impl Input<'_> {
             return;
         }
         let Some(cast) = self.cast(destination) else {
-            return self.not_ours();
+            return self.no_address(destination);
         };
         whole.cast = cast;
+        self.count_cast(&whole, link);
         if !self.may_come_from(source, packet.protocol, cast) {
             return self.malformed();
         }
@@ -196,19 +209,23 @@ impl Input<'_> {
             protocol::UDP => self.udp(&whole),
             protocol::ICMP => self.icmp_v4(&whole),
             protocol::IGMP => self.igmp(&whole),
-            _ => self.internet.complain(self.id, &whole, Problem::Protocol),
+            _ => return self.unknown_protocol(&whole),
         }
+        self.count(source, Ip::InDelivers);
     }
 
     fn ipv6(&mut self, bytes: &[u8], link: Link) {
         let Some(packet) = Ipv6Packet::parse(bytes) else {
+            self.count(UNSPECIFIED_V6, Ip::InHdrErrors);
             return self.malformed();
         };
         let (source, destination) = (packet.source.into(), packet.destination.into());
+        self.arrived(source, packet.whole.len(), packet.traffic_class, link);
         let Some(cast) = self.cast(destination) else {
-            return self.not_ours();
+            return self.no_address(destination);
         };
         let Some(behind) = packet.behind() else {
+            self.count(source, Ip::InHdrErrors);
             return self.malformed();
         };
         let (protocol, at) = match behind {
@@ -231,6 +248,7 @@ impl Input<'_> {
             whole: packet.whole,
             payload: packet.whole.get(at..).unwrap_or(&[]),
         };
+        self.count_cast(&whole, link);
         match protocol {
             protocol::TCP if at == IPV6_HEADER_LEN => {
                 self.segment(&whole, whole.whole);
@@ -239,8 +257,55 @@ impl Input<'_> {
             protocol::UDP => self.udp(&whole),
             protocol::ICMPV6 => self.icmp_v6(&whole),
             protocol::NO_NEXT => {}
-            _ => self.internet.complain(self.id, &whole, Problem::Protocol),
+            _ => return self.unknown_protocol(&whole),
         }
+        self.count(source, Ip::InDelivers);
+    }
+
+    /// What went through the interface in one version of IP, to be counted; `address` is one of that version.
+    pub(crate) fn traffic(&mut self, address: IpAddr) -> Option<&mut Version> {
+        let interface = self.interface()?;
+        Some(interface.traffic.of(address))
+    }
+
+    pub(crate) fn count(&mut self, address: IpAddr, what: Ip) {
+        if let Some(version) = self.traffic(address) {
+            version.count(what);
+        }
+    }
+
+    /// A packet came; one that was put together here has been counted by its fragments.
+    fn arrived(&mut self, source: IpAddr, len: usize, traffic_class: u8, link: Link) {
+        if let Some(version) = self.traffic(source).filter(|_| !link.is_whole) {
+            version.count(Ip::InReceives);
+            version.count_bytes(Ip::InOctets, len);
+            version.count_mark(traffic_class);
+        }
+    }
+
+    fn count_cast(&mut self, packet: &Packet<'_>, link: Link) {
+        let what = match packet.cast {
+            Cast::Broadcast => Ip::InBcastPkts,
+            Cast::Multicast => Ip::InMcastPkts,
+            Cast::Unicast => return,
+        };
+        let len = packet.whole.len();
+        if let Some(version) = self.traffic(packet.source).filter(|_| !link.is_whole) {
+            version.count_packet(what, len);
+        }
+    }
+
+    /// It is not for us; that a group is not is no fault.
+    fn no_address(&mut self, destination: IpAddr) {
+        if !destination.is_multicast() {
+            self.count(destination, Ip::InAddrErrors);
+        }
+        self.not_ours();
+    }
+
+    fn unknown_protocol(&mut self, packet: &Packet<'_>) {
+        self.count(packet.source, Ip::InUnknownProtos);
+        self.internet.complain(self.id, packet, Problem::Protocol);
     }
 
     fn igmp(&mut self, packet: &Packet<'_>) {
@@ -292,10 +357,15 @@ impl Input<'_> {
 
     fn reassemble(&mut self, key: Key, piece: Piece<'_>) -> Option<alloc::vec::Vec<u8>> {
         let now = self.internet.now;
+        self.count(key.source, Ip::ReasmReqds);
         match self.internet.reassembly.add(now, key, piece) {
-            Outcome::Whole(packet) => Some(packet),
+            Outcome::Whole(packet) => {
+                self.count(key.source, Ip::ReasmOks);
+                Some(packet)
+            }
             Outcome::Waiting => None,
             Outcome::Contradiction => {
+                self.count(key.source, Ip::ReasmFails);
                 self.malformed();
                 None
             }

@@ -8,6 +8,7 @@ use super::addresses::{Address, Addresses};
 use super::complete;
 use super::dhcp;
 use super::dhcp::message::Lease;
+use super::header::protocol;
 use super::multicast::{Groups, Own, Report};
 use super::ndp;
 use super::slaac::Slaac;
@@ -21,6 +22,7 @@ use crate::output::Completion;
 use crate::random::KeyedHash;
 use crate::stack::Counters;
 use crate::time::Instant;
+use crate::traffic::{Ip, Traffic, Version};
 
 /// What precedes an IP packet in a frame buffer: the `virtio_net_hdr` and the Ethernet header.
 pub(crate) const HEADROOM: usize = VNET_HEADER_LEN + ethernet::HEADER_LEN;
@@ -42,6 +44,8 @@ pub(crate) struct Interface {
     device: Box<dyn Device>,
     pub(crate) is_up: bool,
     pub(crate) counters: Counters,
+    /// What went through IP here.
+    pub(crate) traffic: Traffic,
     pub(crate) neighbours: Neighbours,
     queue: TransmitQueue,
     pub(crate) addresses: Addresses,
@@ -71,6 +75,7 @@ impl Interface {
             device,
             is_up: true,
             counters: Counters::default(),
+            traffic: Traffic::default(),
             neighbours: Neighbours::new(hash.clone()),
             groups: Groups::new(hash),
             dhcp: None,
@@ -148,11 +153,38 @@ impl Interface {
 
     /// Sends a packet of the stack's own, which is complete.
     pub(crate) fn send_control(&mut self, to: Mac, kind: EtherType, packet: &[u8]) {
+        if kind != EtherType::Arp {
+            self.count_control(to, packet);
+        }
         let mut frame = Vec::with_capacity(HEADROOM + packet.len());
         frame.resize(HEADROOM, 0);
         frame.extend_from_slice(packet);
         self.put_headers(to, kind, &mut frame);
         self.transmit(&frame);
+    }
+
+    fn count_control(&mut self, to: Mac, packet: &[u8]) {
+        const FIRST_BYTE: usize = 40;
+        const BEHIND_HOP_BY_HOP: usize = 48;
+        let is_v4 = packet.first().is_some_and(|first| first >> 4 == 4);
+        let version = if is_v4 {
+            &mut self.traffic.v4
+        } else {
+            &mut self.traffic.v6
+        };
+        version.count(Ip::OutRequests);
+        if !is_v4 {
+            let is_first = packet.get(6) == Some(&protocol::ICMPV6);
+            let at = if is_first {
+                FIRST_BYTE
+            } else {
+                BEHIND_HOP_BY_HOP
+            };
+            packet
+                .get(at)
+                .inspect(|&&kind| version.icmp_out.add(kind, 1));
+        }
+        count_transmitted(version, Next::Station(to), packet.len());
     }
 
     /// Asks who has an address, or whether a neighbour still has it.
@@ -338,5 +370,16 @@ impl Interface {
             }
         };
         self.link_local().or_else(other)
+    }
+}
+
+/// Counts a packet of `len` bytes that goes to `next`, whole or a fragment.
+pub(crate) fn count_transmitted(version: &mut Version, next: Next, len: usize) {
+    version.count(Ip::OutTransmits);
+    version.count_bytes(Ip::OutOctets, len);
+    match next {
+        Next::Station(ethernet::BROADCAST) => version.count_packet(Ip::OutBcastPkts, len),
+        Next::Station(mac) if mac.is_multicast() => version.count_packet(Ip::OutMcastPkts, len),
+        _ => {}
     }
 }

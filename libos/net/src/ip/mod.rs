@@ -44,6 +44,7 @@ use crate::device::Device;
 use crate::link::neighbour::earlier;
 use crate::random::{KeyedHash, Random};
 use crate::time::Instant;
+use crate::traffic::{Ip, Traffic};
 use addresses::Address;
 use icmp::limit::Limits;
 use interface::Interface;
@@ -65,8 +66,10 @@ pub struct Internet {
     pub(crate) reassembly: Reassembly,
     /// When an interface's configuration or groups have something due.
     pub(crate) next: Option<Instant>,
-    /// Packets that had no route.
-    pub(crate) unroutable: u64,
+    /// What is of no interface: packets that had no route, or no room to wait.
+    pub(crate) traffic: Traffic,
+    /// TCP segments that went out.
+    pub(crate) segments: u64,
     /// Where packets are built: [`interface::HEADROOM`], then the packet.
     frame: Vec<u8>,
     /// Where fragments are built.
@@ -93,7 +96,8 @@ impl Internet {
             limits: Limits::new(hash.clone()),
             reassembly: Reassembly::new(hash.clone()),
             next: None,
-            unroutable: 0,
+            traffic: Traffic::default(),
+            segments: 0,
             frame: Vec::new(),
             piece: Vec::new(),
             scratch: Vec::new(),
@@ -231,6 +235,11 @@ impl Internet {
     /// The interface with an identity.
     pub(crate) fn interface_mut(&mut self, id: InterfaceId) -> Option<&mut Interface> {
         self.interfaces.get_mut(usize::from(id.0))
+    }
+
+    /// A packet to `destination` has no way.
+    pub(crate) fn no_route(&mut self, destination: IpAddr) {
+        self.traffic.of(destination).count(Ip::OutNoRoutes);
     }
 
     /// Whether `address` is an address of ours.

@@ -90,6 +90,9 @@ struct Assembly {
 pub(crate) struct Reassembly {
     table: HashMap<Key, Assembly, KeyedHash>,
     bytes: usize,
+    /// Packets that were given up because their time was over, and for want of room; of IPv4 and of IPv6.
+    pub(crate) timeouts: [u64; 2],
+    pub(crate) evicted: [u64; 2],
     /// No later than the first expiry.
     next: Option<Instant>,
 }
@@ -100,6 +103,8 @@ impl Reassembly {
         Self {
             table: HashMap::with_hasher(hash),
             bytes: 0,
+            timeouts: [0; 2],
+            evicted: [0; 2],
             next: None,
         }
     }
@@ -134,6 +139,12 @@ impl Reassembly {
         Outcome::Waiting
     }
 
+    /// How many packets of IPv4 and of IPv6 are incomplete, and the bytes of both together.
+    pub(crate) fn load(&self) -> ([usize; 2], usize) {
+        let v6 = self.table.keys().filter(|key| key.source.is_ipv6()).count();
+        ([self.table.len() - v6, v6], self.bytes)
+    }
+
     /// When [`Self::poll`] wants to be called.
     pub(crate) fn poll_at(&self) -> Option<Instant> {
         self.next
@@ -150,6 +161,9 @@ impl Reassembly {
             .into_iter()
             .filter_map(|key| Some((key, self.remove(key)?)));
         let removed: Vec<(Key, Assembly)> = removed.collect();
+        for (key, _) in &removed {
+            self.timeouts[usize::from(key.source.is_ipv6())] += 1;
+        }
         self.next = self.table.values().map(|one| one.expires).min();
         let beginnings = removed.into_iter().filter_map(|(key, mut one)| {
             let mut beginning = core::mem::take(&mut one.header);
@@ -191,6 +205,7 @@ impl Reassembly {
         let Some(key) = oldest.map(|(&key, _)| key) else {
             return false;
         };
+        self.evicted[usize::from(key.source.is_ipv6())] += 1;
         self.remove(key).is_some()
     }
 }

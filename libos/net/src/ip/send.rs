@@ -7,11 +7,13 @@ use super::Internet;
 use super::complete;
 use super::fragment::fragment;
 use super::header::{Header, header_len};
-use super::interface::{HEADROOM, Next};
+use super::interface::{HEADROOM, Next, count_transmitted};
 use crate::checksum;
 use crate::config::{InterfaceId, Mac};
 use crate::output::{Completion, Output};
 use crate::owner::SendError;
+use crate::tcp::TCP_HEADER_LEN;
+use crate::traffic::Ip;
 
 /// Longest IP packet, in bytes: an IPv6 header and the longest payload.
 const LONGEST_PACKET: usize = 40 + 65_535;
@@ -111,7 +113,19 @@ impl Internet {
             IpAddr::V6(_) => LONGEST_PACKET,
         };
         if len > longest || (len > hop.mtu && !outgoing.may_fragment) {
+            self.count(hop, header.destination, Ip::FragFails);
             return Err(SendError::TooLong);
+        }
+        self.count(hop, header.destination, Ip::OutRequests);
+        if let (TransportSum::Alone(_), Some(&kind)) | (TransportSum::Pseudo(2), Some(&kind)) =
+            (outgoing.sum, first.first())
+            && let Some(interface) = self.interfaces.get_mut(hop.interface)
+        {
+            interface
+                .traffic
+                .of(header.destination)
+                .icmp_out
+                .add(kind, 1);
         }
         let mut frame = self.take_frame(HEADROOM + len);
         if let Some(packet) = frame.get_mut(HEADROOM..HEADROOM + len) {
@@ -154,9 +168,17 @@ impl Internet {
         let identification = self.random.next_u32();
         let mut piece = core::mem::take(&mut self.piece);
         fragment(packet, hop.mtu, identification, &mut piece, &mut |frame| {
+            self.count(hop, hop.by, Ip::FragCreates);
             self.send_frame(hop, frame, Completion::Whole);
         });
+        self.count(hop, hop.by, Ip::FragOks);
         self.piece = piece;
+    }
+
+    fn count(&mut self, hop: &Hop, destination: IpAddr, what: Ip) {
+        if let Some(interface) = self.interfaces.get_mut(hop.interface) {
+            interface.traffic.of(destination).count(what);
+        }
     }
 
     /// Sends the packet behind the headroom of `frame`, whose length fits.
@@ -164,6 +186,8 @@ impl Internet {
         let Some(interface) = self.interfaces.get_mut(hop.interface) else {
             return;
         };
+        let len = frame.len() - HEADROOM;
+        count_transmitted(interface.traffic.of(hop.by), hop.next, len);
         interface.send(self.now, hop.next, frame, completion, &mut self.scratch);
     }
 
@@ -223,9 +247,9 @@ impl Output for Internet {
         completion: Completion,
         fill: &mut dyn FnMut(&mut [u8]),
     ) {
+        self.segments += segments(destination, len, completion);
         let Some(hop) = self.hop(destination, None) else {
-            self.unroutable += 1;
-            return;
+            return self.no_route(destination);
         };
         if len < header_len(destination) || len > LONGEST_PACKET {
             return;
@@ -234,6 +258,7 @@ impl Output for Internet {
         if let Some(packet) = frame.get_mut(HEADROOM..HEADROOM + len) {
             fill(packet);
             if let Some(completion) = complete::fit(packet, completion, hop.mtu) {
+                self.count(&hop, destination, Ip::OutRequests);
                 self.send_frame(&hop, &mut frame[..HEADROOM + len], completion);
             } else if let Some(interface) = self.interfaces.get_mut(hop.interface) {
                 interface.counters.sent_dropped += 1;
@@ -241,6 +266,15 @@ impl Output for Internet {
         }
         self.frame = frame;
     }
+}
+
+/// How many TCP segments a packet of `len` bytes becomes.
+fn segments(destination: IpAddr, len: usize, completion: Completion) -> u64 {
+    let Completion::Segments(size) = completion else {
+        return 1;
+    };
+    let payload = len.saturating_sub(header_len(destination) + TCP_HEADER_LEN);
+    u64::try_from(payload.div_ceil(usize::from(size).max(1))).unwrap_or(1)
 }
 
 /// Whether an address stands for several stations whatever the networks are.

@@ -232,6 +232,7 @@ impl Tcp {
         let Some(index) = self.table.index(connection) else {
             return;
         };
+        self.count_end(index);
         let reset = self.table.get(index).and_then(reset_of);
         if let Some(control) = reset {
             self.counters.resets_sent += 1;

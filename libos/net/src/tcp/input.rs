@@ -37,6 +37,7 @@ impl Tcp {
         self.counters.received += 1;
         let Some(segment) = Segment::parse(packet, checksum_good) else {
             self.counters.malformed += 1;
+            self.counters.bad_sums += u64::from(Segment::parse(packet, true).is_some());
             return;
         };
         let key = Key::new(&segment.flow);
@@ -148,7 +149,10 @@ impl Tcp {
                 pending.request.refusal(pending.flow).send(output);
                 None
             }
-            Verdict::Drop => None,
+            Verdict::Drop => {
+                self.counters.requests_dropped += 1;
+                None
+            }
             Verdict::Defer => {
                 self.deferred.insert(now, *key, pending);
                 None
@@ -222,6 +226,7 @@ impl Tcp {
         let Some(control) = handshake.send(now) else {
             return false;
         };
+        self.counters.retransmitted += u64::from(handshake.repetitions() > 0);
         control.send(output);
         true
     }

@@ -37,6 +37,7 @@ use crate::config::InterfaceId;
 use crate::time::{Duration, Instant};
 
 pub use self::memory::{Allocate, allocate_zeroed, buffers_for};
+pub(crate) use self::segment::TCP_HEADER_LEN;
 pub use self::standing::Standing;
 
 /// A connection; never used again for another.
@@ -175,6 +176,16 @@ pub struct TcpCounters {
     pub received: u64,
     /// Of these, dropped as malformed or with a wrong checksum.
     pub malformed: u64,
+    /// Of the malformed, those with a wrong checksum.
+    pub bad_sums: u64,
+    /// Segments that were sent again.
+    pub retransmitted: u64,
+    /// Connections that ended before they were established.
+    pub attempt_fails: u64,
+    /// Connections that were established and ended at once, by a reset or for want of answers.
+    pub established_resets: u64,
+    /// Requests for connections that were dropped because too many wait to be accepted.
+    pub requests_dropped: u64,
     /// Resets sent.
     pub resets_sent: u64,
     /// Connections begun by us.
@@ -183,6 +194,8 @@ pub struct TcpCounters {
     pub passive_opens: u64,
     /// Half-open connections that gave way to newer ones.
     pub half_open_evicted: u64,
+    /// Connections whose TIME-WAIT began.
+    pub time_waits: u64,
     /// Connections refused for want of memory.
     pub no_memory: u64,
 }
@@ -249,6 +262,21 @@ impl Tcp {
 
     /// What was counted.
     pub fn counters(&self) -> TcpCounters {
-        self.counters
+        TcpCounters {
+            retransmitted: self.counters.retransmitted + self.context.retransmitted(),
+            ..self.counters
+        }
+    }
+
+    /// The connection in a slot ends before its time: what that was.
+    fn count_end(&mut self, index: u32) {
+        let Some(connection) = self.table.get(index) else {
+            return;
+        };
+        match connection.state() {
+            State::SynSent | State::SynReceived => self.counters.attempt_fails += 1,
+            State::Established | State::CloseWait => self.counters.established_resets += 1,
+            _ => {}
+        }
     }
 }

@@ -156,6 +156,7 @@ impl Tcp {
                 return false;
             }
             State::TimeWait if engine.has_acknowledged() => {
+                self.counters.time_waits += 1;
                 self.time_wait.insert(
                     now,
                     Remains {
@@ -404,6 +405,10 @@ impl Tcp {
         if matches!(connection.phase, Phase::Over(_)) {
             return;
         }
+        self.count_end(index);
+        let Some(connection) = self.table.get_mut(index) else {
+            return;
+        };
         if connection.is_released {
             self.remove(index);
             return;

@@ -5,18 +5,17 @@
 //! - [`index_of`] and [`id_of`] translate between Linux's numbers and the stack's.
 //! - [`routes`]: the routing tables, with what Linux keeps in its `local` table.
 //!
-//! Loopback has no frames: it exists here only, and [`count_loopback`] keeps its counters.
+//! Loopback has no frames: it exists here only, and [`loopback`] keeps its counters.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use core::sync::atomic::{AtomicU64, Ordering};
 
 use libos_net::address::Network;
 use libos_net::config::{InterfaceId, Route};
 use libos_net::stack::Counters;
 
-use super::host;
+use super::{host, loopback};
 
 /// Index of `lo`.
 pub const LOOPBACK: u32 = 1;
@@ -133,27 +132,8 @@ pub fn network_of(address: IpAddr, prefix: u8) -> IpAddr {
     }
 }
 
-/// Frames and bytes over loopback.
-static LOOPBACK_FRAMES: AtomicU64 = AtomicU64::new(0);
-static LOOPBACK_BYTES: AtomicU64 = AtomicU64::new(0);
-
-/// Counts a packet of `bytes` bytes that went over loopback.
-#[inline]
-pub fn count_loopback(bytes: usize) {
-    // One vCPU: a plain load and store suffice.
-    let add = |counter: &AtomicU64, count: u64| {
-        counter.store(
-            counter.load(Ordering::Relaxed).wrapping_add(count),
-            Ordering::Relaxed,
-        );
-    };
-    add(&LOOPBACK_FRAMES, 1);
-    add(&LOOPBACK_BYTES, bytes as u64);
-}
-
 fn loopback() -> Interface {
-    let frames = LOOPBACK_FRAMES.load(Ordering::Relaxed);
-    let bytes = LOOPBACK_BYTES.load(Ordering::Relaxed);
+    let (frames, bytes) = loopback::all();
     Interface {
         index: LOOPBACK,
         name: String::from("lo"),

@@ -4,6 +4,7 @@
 //! - [`host`]: the one network stack, its interfaces over host handles, its timer.
 //! - [`interfaces`]: interfaces and routes as Linux shows them; [`neighbours`]: who is on the links; [`ioctl`]: asked for by
 //!   ioctl(2).
+//! - [`loopback`]: what goes over it, counted.
 //! - [`address`]: socket addresses; [`route`]: whose they are; [`ports`]: who holds which port.
 //! - [`sockets`](init): what the stack asks of all of these sockets.
 //! - [`options`]: the options that all of these sockets share.
@@ -19,6 +20,7 @@ mod first_address;
 pub mod host;
 pub mod interfaces;
 pub mod ioctl;
+pub mod loopback;
 pub mod neighbours;
 pub mod options;
 pub mod ports;

@@ -1,21 +1,16 @@
 //! Neighbours on the links, as rtnetlink(7), arp(7) and `/proc/net/arp` tell of them. Nobody is ever `FAILED`: who does
 //! not answer is forgotten.
 
-use alloc::string::String;
-use alloc::vec::Vec;
-
 use libos_net::stack::Neighbour;
 
-use super::interfaces::{self, Interface};
-use super::{host, interfaces::index_of};
+use super::host;
+use super::interfaces::index_of;
 
 /// A neighbour, and where it is one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct ShownNeighbour {
     /// Number of the interface.
     pub index: u32,
-    /// Name of the interface.
-    pub interface: String,
     /// What is known of it.
     pub neighbour: Neighbour,
 }
@@ -33,23 +28,25 @@ impl ShownNeighbour {
     }
 }
 
-/// All neighbours.
-pub fn all() -> Vec<ShownNeighbour> {
-    let interfaces = interfaces::all();
-    let name = |index| {
-        let found = interfaces
-            .iter()
-            .find(|one: &&Interface| one.index == index);
-        found.map(|one| one.name.clone()).unwrap_or_default()
-    };
+/// Shows all neighbours, in no order.
+pub fn each(show: &mut dyn FnMut(ShownNeighbour)) {
     host::with(|stack, now, _| {
-        let shown = stack.neighbours(now).map(|(id, neighbour)| ShownNeighbour {
-            index: index_of(id),
-            interface: name(index_of(id)),
-            neighbour,
+        stack.neighbours(now, |id, neighbour| {
+            let index = index_of(id);
+            show(ShownNeighbour { index, neighbour });
         });
-        shown.collect()
-    })
+    });
+}
+
+/// The neighbour that `is_it` says yes to.
+pub fn find(is_it: &dyn Fn(&ShownNeighbour) -> bool) -> Option<ShownNeighbour> {
+    let mut found = None;
+    each(&mut |one| {
+        if is_it(&one) {
+            found = Some(one);
+        }
+    });
+    found
 }
 
 /// One of everybody's kind, for tests of how it is shown.
@@ -60,7 +57,6 @@ pub fn example() -> ShownNeighbour {
     use libos_net::time::Duration;
     ShownNeighbour {
         index: 2,
-        interface: String::from("eth0"),
         neighbour: Neighbour {
             address: core::net::Ipv4Addr::new(10, 0, 2, 2).into(),
             mac: Some(Mac([2, 0, 0, 0, 0, 0xa9])),

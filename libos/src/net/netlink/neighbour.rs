@@ -31,12 +31,12 @@ pub fn all(request: &Request<'_>, wanted: impl Fn(u32) -> bool, mut put: impl Fn
     let rest = request.payload.get(HEADER..).unwrap_or(&[]);
     let named = attributes(rest).find(|(kind, _)| *kind == attribute::IFINDEX);
     let named = named.and_then(|(_, value)| value.try_into().ok().map(u32::from_ne_bytes));
-    for one in neighbours::all() {
+    neighbours::each(&mut |one| {
         let version = u32::from(family_of(one.neighbour.address));
         if wanted(version) && named.is_none_or(|index| index == one.index) {
             put(message(&one));
         }
-    }
+    });
 }
 
 /// The one neighbour that a request names by its address and interface.
@@ -49,8 +49,8 @@ pub fn one(request: &Request<'_>) -> Result<Message> {
     let (_, asked) = attributes(rest)
         .find(|(kind, _)| *kind == attribute::DST)
         .ok_or(Errno::EINVAL)?;
-    let is_it = |one: &ShownNeighbour| one.index == index && octets(one.neighbour.address) == asked;
-    let found = neighbours::all().into_iter().find(is_it);
+    let found =
+        neighbours::find(&|one| one.index == index && octets(one.neighbour.address) == asked);
     found.map(|one| message(&one)).ok_or(Errno::ENOENT)
 }
 

@@ -24,8 +24,9 @@ impl Input<'_> {
     pub(crate) fn icmp_v4(&mut self, packet: &Packet<'_>) {
         let message = packet.payload;
         if message.len() < LEAST || !checksum::is_good_alone(message) {
-            return self.malformed();
+            return self.malformed_icmp(packet);
         }
+        self.count_icmp(packet);
         match message[0] {
             kind::V4_ECHO_REQUEST => self.echo_request(packet, kind::V4_ECHO_REPLY),
             kind::V4_ECHO_REPLY => {
@@ -46,8 +47,9 @@ impl Input<'_> {
         let is_good = packet.is_sum_good()
             || checksum::is_good(source, destination, protocol::ICMPV6, message);
         if message.len() < LEAST || !is_good {
-            return self.malformed();
+            return self.malformed_icmp(packet);
         }
+        self.count_icmp(packet);
         match message[0] {
             kind::V6_ECHO_REQUEST => self.echo_request(packet, kind::V6_ECHO_REPLY),
             kind::V6_ECHO_REPLY => {
@@ -58,6 +60,21 @@ impl Input<'_> {
             multicast::MLD_QUERY => self.mld_query(packet),
             _ => {}
         }
+    }
+
+    fn count_icmp(&mut self, packet: &Packet<'_>) {
+        let (kind, version) = (packet.payload.first(), self.traffic(packet.source));
+        if let (Some(&kind), Some(version)) = (kind, version) {
+            version.icmp_in.add(kind, 1);
+        }
+    }
+
+    fn malformed_icmp(&mut self, packet: &Packet<'_>) {
+        if let Some(version) = self.traffic(packet.source) {
+            version.icmp_errors += 1;
+            version.icmp_bad_sums += u64::from(packet.payload.len() >= LEAST);
+        }
+        self.malformed();
     }
 
     fn mld_query(&mut self, packet: &Packet<'_>) {

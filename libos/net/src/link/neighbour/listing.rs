@@ -1,6 +1,5 @@
 //! The neighbours as tools show them. One that did not answer is forgotten, so nobody is ever shown as failed.
 
-use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use super::{Neighbours, State};
@@ -42,24 +41,23 @@ pub struct Neighbour {
 }
 
 impl Neighbours {
-    /// All of them, by address.
-    pub(crate) fn list(&self, now: Instant) -> Vec<Neighbour> {
+    /// Shows all of them, in no order.
+    pub(crate) fn list(&self, now: Instant, mut show: impl FnMut(Neighbour)) {
         let ago = |then: Instant| {
             let micros = now.total_micros().saturating_sub(then.total_micros());
             Duration::from_micros(u64::try_from(micros).unwrap_or(0))
         };
-        let shown = self.table.iter().map(|(&address, entry)| Neighbour {
-            address,
-            mac: entry.state.mac(),
-            state: entry.state.shown(now),
-            questions: entry.state.questions(),
-            used: ago(entry.used),
-            confirmed: ago(entry.confirmed),
-            updated: ago(entry.updated),
-        });
-        let mut all: Vec<_> = shown.collect();
-        all.sort_unstable_by_key(|neighbour| neighbour.address);
-        all
+        for (&address, entry) in &self.table {
+            show(Neighbour {
+                address,
+                mac: entry.state.mac(),
+                state: entry.state.shown(now),
+                questions: entry.state.questions(),
+                used: ago(entry.used),
+                confirmed: ago(entry.confirmed),
+                updated: ago(entry.updated),
+            });
+        }
     }
 }
 

@@ -141,14 +141,20 @@ fn what_waits_is_bounded() {
 }
 
 #[test]
-fn the_table_is_listed_in_order_as_it_stands() {
+fn the_table_is_listed_as_it_stands() {
     let mut table = table();
     table.lookup(at(0), address(2));
     table.lookup(at(0), address(1));
     table.answered(at(1), address(1), MAC);
     table.meet(at(2), address(3), MAC);
+    let list = |table: &Neighbours, second| {
+        let mut all = Vec::new();
+        table.list(at(second), |one| all.push(one));
+        all.sort_by_key(|one| one.address);
+        all
+    };
     let listed = |table: &Neighbours, second| {
-        let all = table.list(at(second)).into_iter();
+        let all = list(table, second).into_iter();
         all.map(|one| (one.address, one.mac, one.state, one.questions))
             .collect::<Vec<_>>()
     };
@@ -160,7 +166,7 @@ fn the_table_is_listed_in_order_as_it_stands() {
             (address(3), Some(MAC), NeighbourState::Stale, 0),
         ]
     );
-    let first = table.list(at(3)).remove(0);
+    let first = list(&table, 3).remove(0);
     let seconds = [first.used, first.confirmed, first.updated].map(|ago| ago.secs());
     assert_eq!(seconds, [3, 2, 2]);
     table.poll(at(3));

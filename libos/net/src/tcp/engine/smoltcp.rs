@@ -69,6 +69,14 @@ fn slow(at: Instant) -> Instant {
 pub(crate) struct Context {
     interfaces: Vec<(Option<NonZeroUsize>, Interface)>,
     scratch: Vec<u8>,
+    retransmitted: u64,
+}
+
+impl Context {
+    /// Segments that were sent again, by all.
+    pub(crate) fn retransmitted(&self) -> u64 {
+        self.retransmitted
+    }
 }
 
 impl fmt::Debug for Context {
@@ -429,6 +437,40 @@ impl Smoltcp {
         self.set.get_mut(self.handle)
     }
 
+    /// Sends a fair share of what is due.
+    fn burst(&mut self, context: &mut Context, now: Instant, output: &mut dyn Output) -> Sent {
+        let limit = output.segmentation(self.outward.peer);
+        let at = fast(now);
+        for _ in 0..BURST {
+            self.clamp(context, now);
+            let (interface, scratch) = context.interface(limit);
+            let due = interface.poll_at(at, &self.set);
+            if due.is_none_or(|due| due > at) {
+                return Sent::All;
+            }
+            let mut wire = Wire {
+                incoming: None,
+                output: &mut *output,
+                outward: &mut self.outward,
+                scratch: &mut *scratch,
+                now,
+                blocked: false,
+            };
+            let result = interface.poll_egress(at, &mut wire, &mut self.set);
+            if wire.blocked {
+                return Sent::Blocked;
+            }
+            if core::mem::take(&mut self.outward.timed_out) {
+                let flight = self.flight();
+                self.congestion.timeout(flight, self.outward.send_next);
+            }
+            if result == PollResult::None {
+                return Sent::All;
+            }
+        }
+        Sent::Some
+    }
+
     /// From a fresh socket to an established one.
     fn start(&mut self, context: &mut Context, now: Instant, tuning: Tuning) {
         let opening = self.opening;
@@ -685,36 +727,10 @@ impl Engine for Smoltcp {
     }
 
     fn poll(&mut self, context: &mut Context, now: Instant, output: &mut dyn Output) -> Sent {
-        let limit = output.segmentation(self.outward.peer);
-        let at = fast(now);
-        for _ in 0..BURST {
-            self.clamp(context, now);
-            let (interface, scratch) = context.interface(limit);
-            let due = interface.poll_at(at, &self.set);
-            if due.is_none_or(|due| due > at) {
-                return Sent::All;
-            }
-            let mut wire = Wire {
-                incoming: None,
-                output: &mut *output,
-                outward: &mut self.outward,
-                scratch: &mut *scratch,
-                now,
-                blocked: false,
-            };
-            let result = interface.poll_egress(at, &mut wire, &mut self.set);
-            if wire.blocked {
-                return Sent::Blocked;
-            }
-            if core::mem::take(&mut self.outward.timed_out) {
-                let flight = self.flight();
-                self.congestion.timeout(flight, self.outward.send_next);
-            }
-            if result == PollResult::None {
-                return Sent::All;
-            }
-        }
-        Sent::Some
+        let before = self.outward.retransmits;
+        let sent = self.burst(context, now, output);
+        context.retransmitted += u64::from(self.outward.retransmits.saturating_sub(before));
+        sent
     }
 
     fn poll_at(&self, context: &mut Context, now: Instant) -> Option<Instant> {

@@ -1,67 +1,77 @@
-//! How many UDP datagrams came and went, for `/proc/net/snmp`.
+//! How many UDP datagrams came and went, and how many ICMP messages over loopback; how much the sockets hold. For
+//! `/proc/net/snmp` and its like.
 
+use core::net::IpAddr;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-/// The counts, under the names that udp(7) programs know from `/proc/net/snmp`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct UdpCounts {
-    /// `InDatagrams`: put into a socket's queue.
-    pub received: u64,
-    /// `NoPorts`: for a port where nobody was.
-    pub no_port: u64,
-    /// `RcvbufErrors`: dropped for want of room in a queue.
-    pub dropped: u64,
-    /// `OutDatagrams`.
-    pub sent: u64,
-    /// `SndbufErrors`: dropped for want of room in a device.
-    pub send_dropped: u64,
-}
+use libos_net::traffic::{Types, Version};
+use linux_raw_sys::net::AF_INET6;
 
-/// One of the counts.
+use super::Transport;
+use crate::net::socket::Socket;
+use crate::sync::SpinLock;
+
+/// One of the counts of UDP. The names are those of `/proc/net/snmp`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Count {
-    /// See [`UdpCounts::received`].
+    /// `InDatagrams`: put into a socket's queue.
     Received,
-    /// See [`UdpCounts::no_port`].
+    /// `NoPorts`: for a port where nobody was.
     NoPort,
-    /// See [`UdpCounts::dropped`].
+    /// `RcvbufErrors`: dropped for want of room in a queue.
     Dropped,
-    /// See [`UdpCounts::sent`].
+    /// `OutDatagrams`.
     Sent,
-    /// See [`UdpCounts::send_dropped`].
+    /// `SndbufErrors`: dropped for want of room in a device.
     SendDropped,
 }
 
-static COUNTS: [AtomicU64; 5] = [const { AtomicU64::new(0) }; 5];
+const COUNT: usize = 5;
 
-fn place(count: Count) -> &'static AtomicU64 {
-    let [received, no_port, dropped, sent, send_dropped] = &COUNTS;
-    match count {
-        Count::Received => received,
-        Count::NoPort => no_port,
-        Count::Dropped => dropped,
-        Count::Sent => sent,
-        Count::SendDropped => send_dropped,
-    }
-}
+/// Of IPv4, then of IPv6.
+static COUNTS: [[AtomicU64; COUNT]; 2] = [const { [const { AtomicU64::new(0) }; COUNT] }; 2];
 
-/// Counts `by` more.
+/// Counts one more, of the version of `address`.
 #[inline]
-pub fn add(count: Count, by: usize) {
-    let place = place(count);
+pub fn add(count: Count, address: IpAddr) {
+    let place = &COUNTS[usize::from(address.is_ipv6())][count as usize];
     // One vCPU: a plain load and store suffice.
-    let sum = place.load(Ordering::Relaxed).wrapping_add(by as u64);
-    place.store(sum, Ordering::Relaxed);
+    place.store(
+        place.load(Ordering::Relaxed).wrapping_add(1),
+        Ordering::Relaxed,
+    );
 }
 
-/// The counts now.
-pub fn udp() -> UdpCounts {
-    let get = |count| place(count).load(Ordering::Relaxed);
-    UdpCounts {
-        received: get(Count::Received),
-        no_port: get(Count::NoPort),
-        dropped: get(Count::Dropped),
-        sent: get(Count::Sent),
-        send_dropped: get(Count::SendDropped),
+/// How often something happened, by IPv6 or IPv4.
+pub fn get(count: Count, is_v6: bool) -> u64 {
+    COUNTS[usize::from(is_v6)][count as usize].load(Ordering::Relaxed)
+}
+
+/// Messages over loopback, of ICMP and of ICMPv6.
+static LOOPED: SpinLock<Option<[Types; 2]>> = SpinLock::new(None);
+
+/// Counts an ICMP message over loopback.
+pub fn add_looped_icmp(to: IpAddr, kind: u8) {
+    LOOPED.lock().get_or_insert_default()[usize::from(to.is_ipv6())].add(kind, 1);
+}
+
+/// Adds the messages over loopback to those of the interfaces.
+pub fn add_looped_to(version: &mut Version, is_v6: bool) {
+    if let Some(looped) = LOOPED.lock().as_ref() {
+        for (kind, count) in looped[usize::from(is_v6)].iter() {
+            version.icmp_in.add(kind, count);
+            version.icmp_out.add(kind, count);
+        }
     }
+}
+
+/// How many UDP sockets of IPv4 and of IPv6 have a port, and how many bytes wait in their queues.
+pub fn udp_load() -> ([usize; 2], usize) {
+    let mut load = ([0; 2], 0);
+    let table = Transport::Udp.table().lock();
+    table.each(|socket| {
+        load.0[usize::from(socket.kind().domain == AF_INET6)] += 1;
+        load.1 += socket.state.lock().queue.charged();
+    });
+    load
 }

@@ -4,6 +4,7 @@
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
+use super::counters;
 use super::errors::Meaning;
 use super::queue::Parcel;
 use super::send::ends;
@@ -11,7 +12,7 @@ use super::{DatagramSocket, Transport};
 use libos_net::owner::DatagramError;
 
 use crate::errno::{Errno, Result};
-use crate::net::inet::interfaces;
+use crate::net::inet::loopback;
 
 /// Length of an ICMP echo header, in bytes.
 const HEADER: usize = 8;
@@ -140,7 +141,7 @@ fn quoted_ip_header(error: &DatagramError) -> Vec<u8> {
 
 /// A message to this system: raw sockets see it, and an echo request is answered.
 pub fn loop_back(mut parcel: Parcel) {
-    interfaces::count_loopback(parcel.payload.len() + IP_HEADER);
+    count_looped(&parcel);
     let (from, to) = (parcel.from, parcel.to);
     parcel.from.set_port(0);
     parcel.to.set_port(0);
@@ -168,9 +169,16 @@ pub fn loop_back(mut parcel: Parcel) {
     answer.from = SocketAddr::new(to.ip(), 0);
     answer.to = SocketAddr::new(from.ip(), 0);
     answer.hop_limit = crate::net::inet::options::DEFAULT_TTL;
-    interfaces::count_loopback(answer.payload.len() + IP_HEADER);
+    count_looped(&answer);
     announce(give_to_raw(&answer));
     announce(give_to_echo(answer));
+}
+
+fn count_looped(parcel: &Parcel) {
+    loopback::count_packet(parcel.to.ip(), parcel.payload.len() + IP_HEADER);
+    if let Some(&kind) = parcel.payload.first() {
+        counters::add_looped_icmp(parcel.to.ip(), kind);
+    }
 }
 
 /// Sockets that took something, for whoever announces it.

@@ -63,7 +63,7 @@ pub fn udp(datagram: &Datagram<'_>) -> Delivery {
             Delivery::Taken
         }
         None => {
-            counters::add(Count::NoPort, 1);
+            counters::add(Count::NoPort, parcel.to.ip());
             Delivery::NoPort
         }
     }

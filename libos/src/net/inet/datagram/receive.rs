@@ -19,7 +19,7 @@ impl DatagramSocket {
     /// Takes `parcel` into the queue, in as many pieces as the socket wants; says whether anything
     /// was taken. The caller announces it.
     pub(super) fn admit(&self, parcel: Parcel) -> bool {
-        let is_udp = self.transport == Transport::Udp;
+        let (is_udp, to) = (self.transport == Transport::Udp, parcel.to.ip());
         let taken = self.admit_uncounted(parcel);
         if is_udp {
             let count = if taken {
@@ -27,7 +27,7 @@ impl DatagramSocket {
             } else {
                 Count::Dropped
             };
-            counters::add(count, 1);
+            counters::add(count, to);
         }
         taken
     }

@@ -18,7 +18,7 @@ use super::{DatagramSocket, Transport, icmp};
 use crate::errno::{Errno, Result};
 use crate::net::inet::address::{self, Family, without_scope};
 use crate::net::inet::options::{Truths, Values};
-use crate::net::inet::{host, interfaces, route};
+use crate::net::inet::{host, interfaces, loopback, route};
 use crate::net::message::{MessageFlags, Outgoing};
 use crate::net::socket::Halves;
 use linux_raw_sys::net::SO_BROADCAST;
@@ -193,7 +193,7 @@ impl DatagramSocket {
     }
 
     fn send_udp(&self, plan: &Plan, payload: Vec<u8>) -> Result<()> {
-        counters::add(Count::Sent, 1);
+        counters::add(Count::Sent, plan.to.ip());
         if plan.way.leaves {
             self.transmit(plan, &payload)?;
         }
@@ -230,11 +230,11 @@ impl DatagramSocket {
             }
             payload.chunks(piece).try_for_each(send)
         });
-        self.judge(sent)
+        self.judge(plan.to.ip(), sent)
     }
 
     /// What a refusal of the stack means to the sender.
-    fn judge(&self, sent: core::result::Result<(), SendError>) -> Result<()> {
+    fn judge(&self, to: IpAddr, sent: core::result::Result<(), SendError>) -> Result<()> {
         match sent {
             Ok(()) => Ok(()),
             Err(SendError::NoRoute) => Err(Errno::ENETUNREACH),
@@ -243,7 +243,7 @@ impl DatagramSocket {
             // A full device drops datagrams; Linux says so to those only who want to know
             // (net/ipv4/udp.c, `udp_send_skb`).
             Err(SendError::NoRoom) => {
-                counters::add(Count::SendDropped, 1);
+                counters::add(Count::SendDropped, to);
                 let wants_to_know = Truths::RECVERR | Truths::RECVERR6;
                 if self.inet.values().truths.intersects(wants_to_know) {
                     Err(Errno::ENOBUFS)
@@ -270,7 +270,7 @@ impl DatagramSocket {
                     },
                 )
             });
-            self.judge(sent)?;
+            self.judge(plan.to.ip(), sent)?;
         }
         if plan.way.stays {
             icmp::loop_back(parcel(plan, payload));
@@ -280,7 +280,10 @@ impl DatagramSocket {
 
     /// Puts the datagrams into the queues of sockets here.
     fn deliver_here(&self, plan: &Plan, payload: Vec<u8>) {
-        interfaces::count_loopback(payload.len() + ip_header(plan.to.ip()) + UDP_HEADER);
+        loopback::count_packet(
+            plan.to.ip(),
+            payload.len() + ip_header(plan.to.ip()) + UDP_HEADER,
+        );
         let whole = parcel(plan, payload);
         if plan.way.is_to_many {
             deliver_to_many(&whole);
@@ -293,7 +296,7 @@ impl DatagramSocket {
                 }
             }
             None => {
-                counters::add(Count::NoPort, 1);
+                counters::add(Count::NoPort, whole.to.ip());
                 self.note_refused(whole);
             }
         }

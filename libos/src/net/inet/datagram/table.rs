@@ -161,6 +161,15 @@ impl<S> Table<S> {
             .collect()
     }
 
+    /// Visits all sockets there are.
+    pub fn each(&self, mut visit: impl FnMut(&S)) {
+        for entry in self.ports.values().flatten() {
+            if let Some(socket) = entry.socket.upgrade() {
+                visit(&socket);
+            }
+        }
+    }
+
     /// All sockets there are, with their ports.
     pub fn all(&self) -> Vec<(u16, Arc<S>)> {
         let one = |(port, entries): (&usize, &Vec<Entry<S>>)| {

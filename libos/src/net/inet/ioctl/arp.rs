@@ -29,16 +29,14 @@ unsafe impl Plain for ArpRequest {}
 /// Fills in what is known of the neighbour that is asked for (net/ipv4/arp.c, `arp_ioctl`).
 pub(super) fn tell(place: UserPtr<ArpRequest>) -> Result<()> {
     let asked = place.read()?;
-    check(&asked)?;
+    let index = check(&asked)?;
     let address = IpAddr::V4(Ipv4Addr::from(asked.protocol_address));
-    let is_it = |one: &ShownNeighbour| {
-        one.neighbour.address == address && super::name_field(&one.interface) == asked.device
-    };
-    let found = neighbours::all().into_iter().find(is_it);
+    let found = neighbours::find(&|one| one.index == index && one.neighbour.address == address);
     place.write(answer(asked, &found.ok_or(Errno::ENXIO)?))
 }
 
-fn check(asked: &ArpRequest) -> Result<()> {
+/// The number of the interface that is asked for.
+fn check(asked: &ArpRequest) -> Result<u32> {
     const INET: u16 = 2;
     /// `ATF_PUBL`, `ATF_NETMASK` and `ATF_DONTPUB`: proxies, whom nobody is here.
     const PUBLISHED: u32 = 0x8;
@@ -51,7 +49,8 @@ fn check(asked: &ArpRequest) -> Result<()> {
     }
     let end = asked.device.iter().position(|&byte| byte == 0);
     let name = &asked.device[..end.unwrap_or(NAME_SIZE - 1)];
-    interfaces::by_name(name).map(drop).ok_or(Errno::ENODEV)
+    let found = interfaces::by_name(name).ok_or(Errno::ENODEV)?;
+    Ok(found.index)
 }
 
 fn answer(asked: ArpRequest, found: &ShownNeighbour) -> ArpRequest {

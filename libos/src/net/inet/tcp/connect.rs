@@ -17,6 +17,7 @@ use crate::fs::poll::PollEvents;
 use crate::net::address::RawAddress;
 use crate::net::inet::address::{self, Family, UNSPEC};
 use crate::net::inet::interfaces;
+use crate::net::inet::loopback::{self, Count};
 use crate::net::inet::options::Truths;
 use crate::net::inet::ports::{self, Sharing};
 use crate::net::inet::route;
@@ -246,15 +247,20 @@ impl TcpSocket {
             if flow.local == flow.remote {
                 self.establish(Link::Local(Weak::clone(&self.me)));
             } else {
-                self.reset();
+                self.refuse();
             }
             return;
         };
         match listener.admit(&me, flow.local, flow.remote) {
             Ok(Some(child)) => self.establish(Link::Local(Arc::downgrade(&child))),
             Ok(None) => {}
-            Err(_) => self.reset(),
+            Err(_) => self.refuse(),
         }
+    }
+
+    fn refuse(&self) {
+        loopback::add(Count::Refused, 1);
+        self.reset();
     }
 
     /// Asks once more: the listener has room, or is gone.

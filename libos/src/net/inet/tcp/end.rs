@@ -11,6 +11,7 @@ use core::time::Duration;
 use super::{Link, Phase, READABLE, TcpSocket, TcpState, WRITABLE, ports, table};
 use crate::errno::{Errno, Result};
 use crate::fs::poll::PollEvents;
+use crate::net::inet::loopback::{self, Count};
 use crate::net::socket::Halves;
 use crate::time::{Instant, timer};
 
@@ -182,6 +183,7 @@ impl TcpSocket {
             Link::None => {}
             Link::Local(peer) => {
                 if let Some(peer) = peer.upgrade() {
+                    loopback::add(Count::Reset, 1);
                     peer.reset();
                 }
             }

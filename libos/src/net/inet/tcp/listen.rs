@@ -16,6 +16,7 @@ use core::net::{IpAddr, SocketAddr};
 use super::{Link, Phase, READABLE, State, TcpSocket, TcpState, table};
 use crate::errno::{Errno, Result};
 use crate::fs::blocking::{self, Patience};
+use crate::net::inet::loopback::{self, Count};
 use crate::net::inet::ports::{self, Claim, Sharing};
 use crate::net::socket::Halves;
 use crate::sorted_map::SortedMap;
@@ -229,6 +230,7 @@ impl TcpSocket {
         state.claim = child_claim(claim, to);
         let child = self.child(table::next_token(), state);
         self.take_in(&child);
+        loopback::add(Count::Opened, 1);
         Ok(Some(child))
     }
 

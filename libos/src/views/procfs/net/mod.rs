@@ -13,7 +13,7 @@ use core::fmt::Write;
 use linux_raw_sys::net::{AF_INET, AF_INET6};
 
 use crate::fs::pseudo::{Item, Row};
-use counters::{snmp, sockstat, sockstat6};
+use counters::{netstat, snmp, snmp6, sockstat, sockstat6};
 use sockets::{datagrams, netlink_sockets, streams, unix};
 use tables::{arp, dev, if_inet6, ipv6_route, route};
 
@@ -28,10 +28,12 @@ pub const NET: &[Row] = &[
     ("if_inet6", |_| Item::Text(if_inet6)),
     ("ipv6_route", |_| Item::Text(ipv6_route)),
     ("netlink", |_| Item::Text(netlink_sockets)),
+    ("netstat", |_| Item::Text(netstat)),
     ("raw", |_| Item::Text(|_| datagrams(AF_INET, RAW, ICMP))),
     ("raw6", |_| Item::Text(|_| datagrams(AF_INET6, RAW, ICMPV6))),
     ("route", |_| Item::Text(route)),
     ("snmp", |_| Item::Text(snmp)),
+    ("snmp6", |_| Item::Text(snmp6)),
     ("sockstat", |_| Item::Text(sockstat)),
     ("sockstat6", |_| Item::Text(sockstat6)),
     ("tcp", |_| Item::Text(|_| streams(AF_INET))),

@@ -21,22 +21,25 @@ pub(super) fn arp(_: Tid) -> Vec<u8> {
             out,
             "IP address       HW type     Flags       HW address            Mask     Device"
         )?;
-        let all = neighbours::all();
-        let mut v4 = all.iter().filter(|one| one.neighbour.address.is_ipv4());
-        v4.try_for_each(|one| arp_line(out, one))
+        let all = interfaces::all();
+        neighbours::each(&mut |one| {
+            if one.neighbour.address.is_ipv4() {
+                arp_line(out, &one, &name_of(one.index, &all));
+            }
+        });
+        Ok(())
     })
 }
 
-fn arp_line(out: &mut String, one: &ShownNeighbour) -> core::fmt::Result {
+fn arp_line(out: &mut String, one: &ShownNeighbour, interface: &str) {
     let [a, b, c, d, e, f] = one.hardware_address();
-    writeln!(
+    let flags = one.arp_flags();
+    // A string takes everything.
+    let _ = writeln!(
         out,
-        "{:<16} 0x{:<10x}0x{:<10x}{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}     *        {}",
+        "{:<16} 0x1         0x{flags:<10x}{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}     *        {interface}",
         one.neighbour.address,
-        1,
-        one.arp_flags(),
-        one.interface
-    )
+    );
 }
 
 pub(super) fn dev(_: Tid) -> Vec<u8> {
@@ -215,9 +218,9 @@ mod tests {
     fn neighbours_have_linuxs_columns() {
         let mut out = String::new();
         let mut one = neighbours::example();
-        arp_line(&mut out, &one).expect("text");
+        arp_line(&mut out, &one, "eth0");
         one.neighbour.mac = None;
-        arp_line(&mut out, &one).expect("text");
+        arp_line(&mut out, &one, "eth0");
         let expected = "\
             10.0.2.2         0x1         0x2         02:00:00:00:00:a9     *        eth0\n\
             10.0.2.2         0x1         0x0         00:00:00:00:00:00     *        eth0\n";
