@@ -135,7 +135,7 @@ fn a_folder_that_may_not_be_entered_is_refused() {
     }
     let attacker = Attacker::build();
     let folder = tempfile::tempdir().expect("a folder");
-    std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0)).expect("chmod");
+    std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o000)).expect("chmod");
     let option = format!("{}:/a", folder.path().display());
     let error = refused(&["-v", &option], &attacker.path(Mode::Strict));
     assert!(error.contains("ls -ld"), "{error}");

@@ -33,8 +33,8 @@ use std::os::fd::OwnedFd;
 /// A helper that runs.
 #[derive(Debug)]
 pub struct Started {
-    /// The guest's end: a stream socket, nonblocking and close-on-exec. The end of file, or EPIPE, says that the helper
-    /// is gone; closing it ends the helper.
+    /// The guest's end: a stream socket, nonblocking and close-on-exec. The end of file, EPIPE or ECONNRESET says that the
+    /// helper is gone; closing it ends the helper.
     pub channel: OwnedFd,
     /// The helper, a child of this process.
     pub helper: rustix::process::Pid,

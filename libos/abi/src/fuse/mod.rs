@@ -12,7 +12,8 @@
 //! reply, INTERRUPT none of its own. Requests may be sent before earlier ones are answered; they are answered in order,
 //! except for SETLKW, which is answered once the lock is there. The least request is as long as its header; one that is
 //! said to be shorter counts as that long, one that is longer than [`LONGEST_REQUEST`] is skipped and answered with
-//! E2BIG. The first request should be INIT, which tells the greatest write. The server's end is the end of the stream.
+//! E2BIG. The first request should be INIT, which tells the greatest write. The server's end is the end of the stream
+//! (ECONNRESET first, if it had not read everything).
 //!
 //! **What is not as under Linux's own client.** STATX is known. A WRITE whose `flags` have O_APPEND appends, unless
 //! `write_flags` has [`flags::WRITE_CACHE`]; O_DSYNC and O_SYNC there make that write durable before its answer; opening

@@ -1,5 +1,4 @@
-//! Landlock: the folder and what is below it, whichever descriptor leads there. So a directory that the host moves out of
-//! the folder while the guest has it open is out of reach too.
+//! Landlock: files below the folder may be opened, changed and made, and none elsewhere, whichever descriptor leads there.
 
 use landlock::{
     ABI, Access, AccessFs, BitFlags, PathBeneath, Ruleset, RulesetAttr, RulesetCreatedAttr,

@@ -9,6 +9,7 @@
 use libos_share::{Config, Ids};
 use rustix::fs::{Gid, Uid};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
+use rustix::process::{Resource, Rlimit};
 use std::io::IoSlice;
 use std::os::fd::AsFd;
 use std::process::ExitCode;
@@ -44,16 +45,13 @@ fn start(words: impl Iterator<Item = String>) -> ExitCode {
                 };
             }
             "files" => files = value.parse().ok(),
+            "size" => limit(Resource::Fsize, value.parse().expect("bytes")),
             _ => config.path = word.into(),
         }
     }
     config.keep_stderr = true;
     if let Some(files) = files {
-        let limit = rustix::process::Rlimit {
-            current: Some(files),
-            maximum: Some(files),
-        };
-        rustix::process::setrlimit(rustix::process::Resource::Nofile, limit).expect("a limit");
+        limit(Resource::Nofile, files);
     }
     libos_share::disown_children().expect("sigaction");
     match libos_share::start(&config) {
@@ -68,6 +66,14 @@ fn start(words: impl Iterator<Item = String>) -> ExitCode {
             ExitCode::from(125)
         }
     }
+}
+
+fn limit(resource: Resource, most: u64) {
+    let limit = Rlimit {
+        current: Some(most),
+        maximum: Some(most),
+    };
+    rustix::process::setrlimit(resource, limit).expect("a limit");
 }
 
 /// An ordinary user, for tests that root runs.
