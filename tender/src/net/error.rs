@@ -96,7 +96,16 @@ fn make_tap(name: &str) -> String {
 
 fn refused_advice(kind: &str, name: &str, source: &io::Error) -> Cow<'static, str> {
     match (kind, source.raw_os_error()) {
-        ("tap", Some(libc::EPERM | libc::EACCES)) => make_tap(name).into(),
+        ("tap", Some(libc::EACCES)) => {
+            "as root: chmod 666 /dev/net/tun, its usual mode (a tap is its user's all the same); or --net user, which \
+             needs neither root nor a tap"
+                .into()
+        }
+        ("tap", Some(libc::EPERM)) => format!(
+            "a tap of your own, made as root: ip tuntap del dev {name} mode tap && ip tuntap add dev {name} mode tap \
+             user $USER && ip link set {name} up; or --net user, which needs neither"
+        )
+        .into(),
         ("tap", Some(libc::EBUSY)) => {
             "another tap: a program has this one open (`ip -details link` shows taps)".into()
         }
@@ -125,5 +134,18 @@ pub fn system(
         subject: subject.into(),
         call,
         source: source.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tap_that_is_not_to_be_had_is_told_from_a_device_node_that_is_not() {
+        let advice = |code| refused_advice("tap", "tap0", &io::Error::from_raw_os_error(code));
+        assert!(advice(libc::EACCES).contains("chmod 666 /dev/net/tun"));
+        assert!(!advice(libc::EACCES).contains("ip tuntap"));
+        assert!(advice(libc::EPERM).contains("mode tap user $USER"));
     }
 }

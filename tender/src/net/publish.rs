@@ -8,6 +8,9 @@ use std::net::{IpAddr, Ipv6Addr};
 
 pub use libos_usernet::{Protocol, Published};
 
+const ADDRESS: &str =
+    "an address of the host, such as 127.0.0.1 or an IPv6 address in brackets, not a name";
+
 const FORM: &str =
     "[ADDRESS:]HOST:GUEST[/tcp|/udp], ports or ranges of ports, an IPv6 address in brackets";
 
@@ -22,27 +25,27 @@ pub fn parse(text: &str) -> Result<Vec<Published>, NetError> {
         expected: expected.into(),
         found,
     };
-    let malformed = || refuse("form", FORM, format!("{text:?}"));
-    let (ports, protocol) = match text.split_once('/') {
-        None | Some((_, "tcp")) => (text.strip_suffix("/tcp").unwrap_or(text), Protocol::Tcp),
-        Some((ports, "udp")) => (ports, Protocol::Udp),
-        Some((_, other)) => return Err(refuse("protocol", "tcp or udp", format!("{other:?}"))),
+    let (ports, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+    let protocol = match protocol {
+        name if name.eq_ignore_ascii_case("tcp") => Protocol::Tcp,
+        name if name.eq_ignore_ascii_case("udp") => Protocol::Udp,
+        other => return Err(refuse("protocol", "tcp or udp", format!("{other:?}"))),
     };
     let (rest, guest) = match ports.rsplit_once(':') {
         Some((rest, guest)) => (Some(rest), guest),
         None => (None, ports),
     };
-    let guest = range(guest).ok_or_else(malformed)?;
+    let read =
+        |key, text| range(text).map_err(|expected| refuse(key, expected, format!("{text:?}")));
+    let guest = read("guest port", guest)?;
     if guest.0 == 0 {
         return Err(refuse("guest port", "1 to 65535", "0".into()));
     }
-    let (address, host) = match rest.map(split_address) {
-        None => (None, ""),
-        Some(split) => split.ok_or_else(malformed)?,
-    };
+    let (address, host) = split_address(rest.unwrap_or_default())
+        .map_err(|(key, expected, found)| refuse(key, expected, format!("{found:?}")))?;
     let host = match host {
         "" => (0, 0),
-        host => range(host).ok_or_else(malformed)?,
+        host => read("host port", host)?,
     };
     let (wanted, given) = (guest.1 - guest.0, host.1 - host.0);
     if host.0 != 0 && wanted != 0 && wanted != given {
@@ -112,24 +115,40 @@ fn conflict(text: &str, port: Published, other: &str) -> NetError {
     }
 }
 
-/// `[ADDRESS:]HOST`, where HOST may be empty.
-fn split_address(text: &str) -> Option<(Option<IpAddr>, &str)> {
+/// `[ADDRESS:]HOST`, where HOST may be empty; else which part is to be what, and what it is. As docker does, it reads
+/// an IPv6 address without brackets too.
+fn split_address(text: &str) -> Result<(Option<IpAddr>, &str), (&'static str, &'static str, &str)> {
     if let Some(bracketed) = text.strip_prefix('[') {
-        let (address, rest) = bracketed.split_once(']')?;
-        let address: Ipv6Addr = address.parse().ok()?;
-        return Some((Some(address.into()), rest.strip_prefix(':')?));
+        let split = bracketed.split_once("]:").and_then(|(address, host)| {
+            let address: Ipv6Addr = address.parse().ok()?;
+            Some((Some(address.into()), host))
+        });
+        return split.ok_or(("form", FORM, text));
     }
-    match text.rsplit_once(':') {
-        None => Some((None, text)),
-        Some((address, host)) => Some((Some(IpAddr::V4(address.parse().ok()?)), host)),
+    let Some((address, host)) = text.rsplit_once(':') else {
+        return Ok((None, text));
+    };
+    match address.parse() {
+        Ok(address) => Ok((Some(address), host)),
+        // An empty one is docker's too: `:8080:80`.
+        Err(_) if address.is_empty() => Ok((None, host)),
+        Err(_) => Err(("address", ADDRESS, address)),
     }
 }
 
-/// `PORT` or `FIRST-LAST`.
-fn range(text: &str) -> Option<(u16, u16)> {
+/// `PORT` or `FIRST-LAST`; else what was expected.
+fn range(text: &str) -> Result<(u16, u16), &'static str> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
-    let (first, last) = (port(first)?, port(last)?);
-    (first <= last && (first != 0 || last == 0)).then_some((first, last))
+    let (Some(first), Some(last)) = (port(first), port(last)) else {
+        return Err("a port, 0 to 65535, or a range FIRST-LAST");
+    };
+    if first > last {
+        return Err("a range that ends where it begins or later");
+    }
+    if first == 0 && last != 0 {
+        return Err("a range that begins with 1 or more");
+    }
+    Ok((first, last))
 }
 
 fn port(text: &str) -> Option<u16> {
@@ -160,6 +179,8 @@ mod tests {
             ("127.0.0.1::80", tcp, loopback, 0, 80),
             ("[::1]:8080:80", tcp, six, 8080, 80),
             ("[::1]::80/udp", udp, six, 0, 80),
+            ("::1:8080:80", tcp, six, 8080, 80),
+            (":8080:80/UDP", udp, None, 8080, 80),
             ("80", tcp, None, 0, 80),
             ("0:80", tcp, None, 0, 80),
             (":80", tcp, None, 0, 80),
@@ -241,26 +262,28 @@ mod tests {
     #[test]
     fn values_that_make_no_sense_are_refused() {
         for (text, word) in [
-            ("", "form"),
-            ("x", "form"),
-            ("8080:", "form"),
-            ("8080:80:", "form"),
+            ("", "guest port: expected a port"),
+            ("x", "guest port: expected a port"),
+            ("8080:", "guest port"),
+            ("8080:80:", "guest port"),
             ("8080:80/sctp", "tcp or udp"),
             ("8080:80/", "tcp or udp"),
-            ("65536:80", "form"),
+            ("65536:80", "host port: expected a port, 0 to 65535"),
             ("8080:0", "guest port"),
-            ("-1:80", "form"),
-            ("+1:80", "form"),
-            ("8010-8000:80-90", "form"),
+            ("-1:80", "host port"),
+            ("+1:80", "host port"),
+            ("8010-8000:80-90", "ends where it begins"),
             ("8000-8010:80-81", "as many"),
             ("8000-8010:80-81/udp", "as many"),
-            ("::1:8080:80", "form"),
             ("[::1]8080:80", "form"),
             ("[::1:8080:80", "form"),
             ("[127.0.0.1]:8080:80", "form"),
-            ("localhost:8080:80", "form"),
-            ("127.0.0.1:80:80:80", "form"),
-            ("0-5:80-85", "form"),
+            (
+                "localhost:8080:80",
+                "address: expected an address of the host",
+            ),
+            ("127.0.0.1:80:80:80", "found \"127.0.0.1:80\""),
+            ("0-5:80-85", "begins with 1"),
         ] {
             let error = parse(text).expect_err(text).to_string();
             assert!(error.contains(word), "{text}: {error}");

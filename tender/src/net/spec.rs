@@ -4,6 +4,7 @@
 
 use super::address::{self, Network, Unfit};
 use super::error::NetError;
+use libos_usernet::config::{GREATEST_MTU as GREATEST_MTU_USER, LEAST_MTU as LEAST_MTU_USER};
 use std::net::IpAddr;
 
 /// What the interface's frames go to.
@@ -162,7 +163,10 @@ impl Spec {
             ("gw", Some(given)) => self.gateways.push(host_address(text, "gw", given)?),
             ("route", Some(given)) => self.routes.push(route(text, given)?),
             ("mac", Some(given)) => once(text, "mac", &mut self.mac, mac(text, given)?)?,
-            ("mtu", Some(given)) => once(text, "mtu", &mut self.mtu, mtu(text, given)?)?,
+            ("mtu", Some(given)) => {
+                let given = mtu(text, given, &self.attachment)?;
+                once(text, "mtu", &mut self.mtu, given)?;
+            }
             ("dns", Some(given)) => self.dns.push(ip(text, "dns", given)?),
             ("search", Some(given)) => self.search.push(domain(text, given)?),
             ("name", Some(given)) => {
@@ -419,13 +423,17 @@ fn hex_byte(digits: &str) -> Option<u8> {
     (digits.len() == 2 && is_hex).then(|| u8::from_str_radix(digits, 16).ok())?
 }
 
-fn mtu(text: &str, given: &str) -> Result<u16, NetError> {
+fn mtu(text: &str, given: &str, attachment: &Attachment) -> Result<u16, NetError> {
     let is_number = given.bytes().all(|byte| byte.is_ascii_digit());
+    let (range, expected) = match attachment {
+        Attachment::User => (LEAST_MTU_USER..=GREATEST_MTU_USER, "1280 to 65520 bytes"),
+        _ => (LEAST_MTU..=u16::MAX, "576 to 65535 bytes"),
+    };
     let mtu = given
         .parse()
         .ok()
-        .filter(|mtu| is_number && *mtu >= LEAST_MTU);
-    mtu.ok_or_else(|| value(text, "mtu", "576 to 65535 bytes", format!("{given:?}")))
+        .filter(|mtu| is_number && range.contains(mtu));
+    mtu.ok_or_else(|| value(text, "mtu", expected, format!("{given:?}")))
 }
 
 fn interface_name(text: &str, key: &'static str, given: &str) -> Result<String, NetError> {
@@ -555,6 +563,8 @@ mod tests {
             ("tap=t,mac=2:0:0:0:0:1", "six bytes"),
             ("tap=t,mac=02:00:00:00:00:01,mac=02:00:00:00:00:02", "twice"),
             ("tap=t,mtu=575", "576 to 65535"),
+            ("user,mtu=1279", "1280 to 65520"),
+            ("user,mtu=65521", "1280 to 65520"),
             ("tap=t,mtu=65536", "576 to 65535"),
             ("tap=t,mtu=+1500", "576 to 65535"),
             ("tap=t,mtu=1000,ip=fd00::2/64", "1280"),

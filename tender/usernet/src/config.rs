@@ -192,11 +192,11 @@ fn check_mac(what: &'static str, mac: [u8; 6]) -> Result<(), StartError> {
 
 /// Three different unicast addresses in one network of at most `longest` bits.
 fn check_subnet(addresses: [IpAddr; 3], prefix: u8, longest: u8) -> Result<(), StartError> {
-    if prefix == 0 || prefix > longest {
-        let expected = "a prefix that leaves room for three addresses";
-        return Err(refused("subnet", expected, format!("/{prefix}")));
-    }
     let [guest, gateway, dns] = addresses;
+    if prefix == 0 || prefix > longest {
+        let expected = "a prefix that leaves room for the guest, the gateway and the name server, such as /24 or /64";
+        return Err(refused("subnet", expected, format!("{guest}/{prefix}")));
+    }
     let network = libos_net::address::Network {
         address: guest,
         prefix,

@@ -55,7 +55,9 @@ impl StartError {
     /// What the user can do about it.
     pub fn advice(&self) -> &'static str {
         match self {
-            Self::Config { .. } => "another value",
+            Self::Config { .. } => {
+                "another value of the option's key (`--net` in docs/usage.md lists them)"
+            }
             Self::Bind { source, .. } => bind_advice(source),
             Self::Helper(libos_helper::StartError::Helper(_)) => {
                 "a kernel with seccomp filters, and a container that lets seccomp(2) through; or --net none"

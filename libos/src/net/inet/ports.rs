@@ -15,14 +15,15 @@ use core::time::Duration;
 
 use crate::errno::{Errno, Result};
 use crate::sync::SpinLock;
-use crate::task::credentials::{Capabilities, Id};
+use crate::task::credentials::Id;
 use crate::time::Instant;
 
 /// First and last port that is given out by itself (`net.ipv4.ip_local_port_range`).
 pub const EPHEMERAL: core::ops::RangeInclusive<u16> = 32_768..=60_999;
 
-/// Ports below need CAP_NET_BIND_SERVICE (`net.ipv4.ip_unprivileged_port_start`).
-const FIRST_UNPRIVILEGED: u16 = 1024;
+/// The first port that any user may bind (`net.ipv4.ip_unprivileged_port_start`): as in a container, every one is. The
+/// addresses are the guest's alone, and who runs it decides which of the host's ports lead to them.
+pub const FIRST_UNPRIVILEGED: u16 = 0;
 
 /// How long a closed connection holds its port (Linux's `TCP_TIMEWAIT_LEN`).
 const TIME_WAIT: Duration = Duration::from_secs(60);
@@ -298,22 +299,6 @@ impl Ports {
 impl Default for Ports {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-/// Whether the running process may bind `port`.
-///
-/// # Errors
-/// EACCES.
-pub fn check_privilege(port: u16) -> Result<()> {
-    if port == 0 || port >= FIRST_UNPRIVILEGED {
-        return Ok(());
-    }
-    let process = crate::task::current_process();
-    if process.identity.capable(Capabilities::NET_BIND_SERVICE) {
-        Ok(())
-    } else {
-        Err(Errno::EACCES.because("ports below 1024 need CAP_NET_BIND_SERVICE"))
     }
 }
 

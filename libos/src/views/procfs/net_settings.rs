@@ -7,7 +7,7 @@ use super::system::{line, word};
 use crate::fs::inode::FileType;
 use crate::fs::pseudo::{Item, Listing, Row, table};
 use crate::net::inet::interfaces;
-use crate::net::inet::ports::EPHEMERAL;
+use crate::net::inet::ports::{EPHEMERAL, FIRST_UNPRIVILEGED};
 use crate::net::options::DEFAULT_BUFFER;
 
 /// What `/proc/sys/net` holds.
@@ -43,7 +43,9 @@ const IPV4: &[Row] = &[
     ("ip_forward", |_| Item::Text(|_| line(0))),
     ("ip_local_port_range", |_| Item::Text(|_| local_ports())),
     ("ip_nonlocal_bind", |_| Item::Text(|_| line(0))),
-    ("ip_unprivileged_port_start", |_| Item::Text(|_| line(1024))),
+    ("ip_unprivileged_port_start", |_| {
+        Item::Text(|_| line(FIRST_UNPRIVILEGED.into()))
+    }),
     ("ping_group_range", |_| {
         Item::Text(|_| word("0\t2147483647"))
     }),

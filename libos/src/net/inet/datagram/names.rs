@@ -10,7 +10,7 @@ use crate::errno::{Errno, Result};
 use crate::net::address::RawAddress;
 use crate::net::inet::address::{self, Family, decode, decode_for_bind, is_link_local};
 use crate::net::inet::options::Truths;
-use crate::net::inet::ports::{self, Claim, Sharing};
+use crate::net::inet::ports::{Claim, Sharing};
 use crate::net::inet::route;
 use linux_raw_sys::net::{SO_BROADCAST, SO_REUSEADDR, SO_REUSEPORT};
 
@@ -18,9 +18,6 @@ impl DatagramSocket {
     pub(super) fn bind_to(&self, raw: &RawAddress) -> Result<()> {
         let wanted = decode_for_bind(self.family, raw)?;
         self.check_bindable(wanted)?;
-        if self.transport == Transport::Udp {
-            ports::check_privilege(wanted.port())?;
-        }
         let device = self.scope_of(wanted)?;
         let claim = self.claim(wanted.ip());
         {

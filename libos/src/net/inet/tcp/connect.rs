@@ -38,7 +38,6 @@ impl TcpSocket {
         if self.family == Family::V4 && !may_bind() {
             return Err(Errno::EADDRNOTAVAIL);
         }
-        ports::check_privilege(wanted.port())?;
         {
             let state = self.state.lock();
             if state.tcp != TcpState::Closed || state.claim.is_some() {
