@@ -14,7 +14,7 @@ pub use crate::link::neighbour::listing::{Neighbour, NeighbourState};
 use crate::owner::{OutgoingDatagram, Owner, SendError, Verdict};
 use crate::tcp::{ConnectionId, Tcp};
 use crate::time::Instant;
-use crate::traffic::{Ip, Traffic};
+use crate::traffic::{Ip, Traffic, Version};
 
 /// Counters of an interface, for `/proc/net/dev` and reports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -247,18 +247,19 @@ impl Stack {
         })
     }
 
-    /// What went through all interfaces.
-    pub fn traffic(&self) -> Traffic {
-        let mut sum = self.internet.traffic.clone();
+    /// What went through all interfaces in one version of IP.
+    pub fn traffic(&self, is_v6: bool) -> Version {
+        let of = |traffic: &Traffic| -> Version {
+            let version = if is_v6 { &traffic.v6 } else { &traffic.v4 };
+            version.clone()
+        };
+        let mut sum = of(&self.internet.traffic);
         for interface in &self.internet.interfaces {
-            sum.add(&interface.traffic);
+            sum.add(&of(&interface.traffic));
         }
-        let reassembly = &self.internet.reassembly;
-        let (timeouts, evicted) = (reassembly.timeouts, reassembly.evicted);
-        for (at, version) in [&mut sum.v4, &mut sum.v6].into_iter().enumerate() {
-            version.ip[Ip::ReasmTimeout as usize] += timeouts[at];
-            version.ip[Ip::ReasmFails as usize] += timeouts[at] + evicted[at];
-        }
+        let (reassembly, at) = (&self.internet.reassembly, usize::from(is_v6));
+        sum.ip[Ip::ReasmTimeout as usize] += reassembly.timeouts[at];
+        sum.ip[Ip::ReasmFails as usize] += reassembly.timeouts[at] + reassembly.evicted[at];
         sum
     }
 

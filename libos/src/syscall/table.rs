@@ -237,7 +237,7 @@ syscalls! {
     38 setitimer(Int, Ptr, Ptr) => timer::setitimer, Full, "";
     39 getpid() => task::getpid, Full, "";
     40 sendfile(Fd, Fd, Ptr, Size) => splice::sendfile, Full, "";
-    41 socket(Int, Hex, Int) => socket::socket, Partial, "AF_UNIX, AF_INET and AF_INET6 (TCP, UDP, ICMP echo, raw ICMP), AF_NETLINK (NETLINK_ROUTE); others are EAFNOSUPPORT";
+    41 socket(Int, Hex, Int) => socket::socket, Partial, "AF_UNIX, AF_INET and AF_INET6 (TCP, UDP, ICMP echo, raw ICMP), AF_NETLINK (NETLINK_ROUTE; its other protocols, NETLINK_SOCK_DIAG among them, are EPROTONOSUPPORT); others are EAFNOSUPPORT";
     42 connect(Fd, Ptr, Int) => socket::connect, Full, "";
     43 accept(Fd, Ptr, Ptr) => socket::accept, Full, "";
     44 sendto(Fd, InBuf, Size, Hex, Ptr, Int) => message::sendto, Partial, "no MSG_MORE on datagrams; urgent TCP data of other machines stay in the stream, as with SO_OOBINLINE; no SIGURG; AF_UNIX has none";

@@ -21,9 +21,9 @@ fn host() -> Host {
 
 /// What `work` adds to the counts of IPv4, by their names.
 fn counted(host: &mut Host, work: impl FnOnce(&mut Host)) -> Vec<(&'static str, u64)> {
-    let before = host.stack.traffic().v4;
+    let before = host.stack.traffic(false);
     work(host);
-    let after = host.stack.traffic().v4;
+    let after = host.stack.traffic(false);
     let changes = |(at, name): (usize, &'static str)| (name, after.ip[at] - before.ip[at]);
     let all = IP_NAMES.split(' ').enumerate().map(changes);
     all.filter(|one| one.1 > 0).collect()
@@ -68,7 +68,7 @@ fn packets_that_come() {
         found,
         with(&[&[("InUnknownProtos", 1)][..], &answered].concat())
     );
-    assert_eq!(host.stack.traffic().v4.icmp_out.of(3), 1);
+    assert_eq!(host.stack.traffic(false).icmp_out.of(3), 1);
 }
 
 #[test]
@@ -135,12 +135,12 @@ fn messages_and_bad_sums() {
     let mut datagram = udp_frame(PEER4, OWN, (1, 53), b"x");
     datagram[42] ^= 1;
     host.receive(&datagram);
-    let version = host.stack.traffic().v4;
+    let version = host.stack.traffic(false);
     assert_eq!((version.icmp_in.of(8), version.icmp_out.of(0)), (1, 1));
     assert_eq!((version.icmp_errors, version.icmp_bad_sums), (1, 1));
     assert_eq!((version.udp_errors, version.udp_bad_sums), (1, 1));
     // Who began asked for its neighbours' groups, and whether its address is free.
-    let Version { icmp_out, .. } = host.stack.traffic().v6;
+    let Version { icmp_out, .. } = host.stack.traffic(true);
     assert!(
         icmp_out.of(135) >= 1 && icmp_out.of(143) >= 1,
         "{icmp_out:?}"

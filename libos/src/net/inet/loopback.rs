@@ -60,7 +60,9 @@ pub fn all() -> (u64, u64) {
 }
 
 /// Adds them to what went through the interfaces.
-pub fn add_to(version: &mut Version, packets: Count, bytes: Count) {
+pub fn add_to(version: &mut Version, is_v6: bool) {
+    let at = |count: Count| COUNTS[count as usize + usize::from(is_v6)].load(Ordering::Relaxed);
+    let (packets, bytes) = (at(Count::Packets), at(Count::Bytes));
     for what in [
         Ip::OutRequests,
         Ip::OutTransmits,
@@ -68,9 +70,9 @@ pub fn add_to(version: &mut Version, packets: Count, bytes: Count) {
         Ip::InDelivers,
         Ip::InNoEctPkts,
     ] {
-        version.ip[what as usize] += get(packets);
+        version.ip[what as usize] += packets;
     }
     for what in [Ip::OutOctets, Ip::InOctets] {
-        version.ip[what as usize] += get(bytes);
+        version.ip[what as usize] += bytes;
     }
 }

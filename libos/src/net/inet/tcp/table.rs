@@ -94,7 +94,10 @@ pub fn each(mut visit: impl FnMut(&Shown)) {
     for socket in all() {
         if let Some(shown) = socket.shown() {
             if shown.peer.port() != 0 {
-                seen.insert((shown.local, shown.peer));
+                seen.insert(Flow {
+                    local: shown.local,
+                    remote: shown.peer,
+                });
             }
             visit(&shown);
         }
@@ -105,7 +108,7 @@ pub fn each(mut visit: impl FnMut(&Shown)) {
     let mut left = Vec::new();
     host::with(|stack, now, _| {
         stack.tcp(now).0.each(&mut |info| {
-            if !seen.contains(&(info.flow.local, info.flow.remote)) {
+            if !seen.contains(&info.flow) {
                 left.push(Shown {
                     socket: None,
                     family: if info.flow.local.is_ipv4() {

@@ -87,12 +87,12 @@ fn ip_value(version: &Version, name: &str) -> u64 {
     }
 }
 
-/// The columns of ICMP that are by type, of one direction.
-fn type_columns(named: Named, direction: &str) -> String {
-    alloc::format!(
-        "{direction}{}",
-        named.1.replace(' ', &alloc::format!(" {direction}"))
-    )
+/// Adds the columns of ICMP that are by type, of one direction.
+fn add_type_columns(columns: &mut String, named: Named, direction: &str) {
+    for name in named.1.split(' ') {
+        // A string takes everything.
+        let _ = write!(columns, " {direction}{name}");
+    }
 }
 
 /// A column of ICMP: of a type by its name, or (`InType8`) by its number.
@@ -120,27 +120,22 @@ fn icmp_value(version: &Version, named: Named, name: &str) -> u64 {
     kind.map_or(0, |kind| types.of(kind))
 }
 
-/// Columns of all types that there were, by their numbers.
+/// Columns of all types that there were, by their numbers; before each is a space.
 fn numbers(version: &Version) -> String {
     let mut names = String::new();
     for (direction, types) in [("In", &version.icmp_in), ("Out", &version.icmp_out)] {
         for (kind, _) in types.iter() {
-            let space = if names.is_empty() { "" } else { " " };
             // A string takes everything.
-            let _ = write!(names, "{space}{direction}Type{kind}");
+            let _ = write!(names, " {direction}Type{kind}");
         }
     }
     names
 }
 
 fn traffic(is_v6: bool) -> Version {
-    let all = host::look(|stack| Some(stack.traffic())).unwrap_or_default();
-    let (mut version, packets, bytes) = if is_v6 {
-        (all.v6, loopback::Count::PacketsV6, loopback::Count::BytesV6)
-    } else {
-        (all.v4, loopback::Count::Packets, loopback::Count::Bytes)
-    };
-    loopback::add_to(&mut version, packets, bytes);
+    let all = host::look(|stack| Some(stack.traffic(is_v6)));
+    let mut version = all.unwrap_or_default();
+    loopback::add_to(&mut version, is_v6);
     counters::add_looped_to(&mut version, is_v6);
     version
 }
@@ -149,15 +144,17 @@ fn traffic(is_v6: bool) -> Version {
 pub(super) fn snmp(_: Tid) -> Vec<u8> {
     let version = traffic(false);
     let icmp = |_, name: &str| icmp_value(&version, ICMP_TYPES, name);
-    let [came, went] = ["In", "Out"].map(|direction| type_columns(ICMP_TYPES, direction));
-    let columns = alloc::format!("InMsgs InErrors InCsumErrors {came} OutMsgs OutErrors {went}");
+    let mut columns = String::from("InMsgs InErrors InCsumErrors");
+    add_type_columns(&mut columns, ICMP_TYPES, "In");
+    columns.push_str(" OutMsgs OutErrors");
+    add_type_columns(&mut columns, ICMP_TYPES, "Out");
     let numbers = numbers(&version);
     let (tcp, udp) = (tcp_values(), udp_values(&version, false));
     text(|out| {
         lines(out, "Ip", IP, &|_, name| ip_value(&version, name))?;
         lines(out, "Icmp", &columns, &icmp)?;
-        if !numbers.is_empty() {
-            lines(out, "IcmpMsg", &numbers, &icmp)?;
+        if let Some(numbers) = numbers.strip_prefix(' ') {
+            lines(out, "IcmpMsg", numbers, &icmp)?;
         }
         lines(out, "Tcp", TCP, &|at, _| tcp[at])?;
         lines(out, "Udp", UDP, &|at, _| udp[at])?;
@@ -169,12 +166,11 @@ pub(super) fn snmp(_: Tid) -> Vec<u8> {
 pub(super) fn snmp6(_: Tid) -> Vec<u8> {
     let version = traffic(true);
     let icmp = |_, name: &str| icmp_value(&version, ICMP6_TYPES, name);
-    let [came, went] = ["In", "Out"].map(|direction| type_columns(ICMP6_TYPES, direction));
-    let numbers = numbers(&version);
-    let space = if numbers.is_empty() { "" } else { " " };
-    let columns = alloc::format!(
-        "InMsgs InErrors OutMsgs OutErrors InCsumErrors {came} {went}{space}{numbers}"
-    );
+    let mut columns = String::from("InMsgs InErrors OutMsgs OutErrors InCsumErrors");
+    for direction in ["In", "Out"] {
+        add_type_columns(&mut columns, ICMP6_TYPES, direction);
+    }
+    columns.push_str(&numbers(&version));
     let udp = udp_values(&version, true);
     text(|out| {
         rows(out, "Ip6", IP6, &|_, name| ip_value(&version, name))?;
@@ -274,60 +270,50 @@ impl TcpLoad {
     }
 }
 
-fn raw(domain: u32, protocol: u32) -> usize {
-    sockets_of(domain, RAW, protocol).len()
-}
-
 /// `sockstat`.
 pub(super) fn sockstat(_: Tid) -> Vec<u8> {
-    let tcp = TcpLoad::now();
-    let (udp, udp_bytes) = datagram::counters::udp_load();
-    let buffers = host::look(|stack| Some(stack.connections().memory())).unwrap_or(0);
-    text(|out| {
-        writeln!(out, "sockets: used {}", sockets().len())?;
-        writeln!(
-            out,
-            "TCP: inuse {} orphan {} tw {} alloc {} mem {}",
-            tcp.in_use[0],
-            tcp.orphans,
-            tcp.waiting,
-            tcp::table::all().len() + tcp.orphans,
-            buffers.div_ceil(PAGE)
-        )?;
-        writeln!(
-            out,
-            "UDP: inuse {} mem {}",
-            udp[0],
-            udp_bytes.div_ceil(PAGE)
-        )?;
-        writeln!(out, "UDPLITE: inuse 0\nRAW: inuse {}", raw(AF_INET, ICMP))?;
-        fragments(out, "FRAG", 0)
-    })
-}
-
-/// Packets that wait for fragments; their bytes are those of both versions, for a version that has any.
-fn fragments(out: &mut String, of: &str, version: usize) -> core::fmt::Result {
-    let (packets, bytes) = host::look(|stack| Some(stack.incomplete())).unwrap_or_default();
-    let packets = packets[version];
-    writeln!(
-        out,
-        "{of}: inuse {packets} memory {}",
-        if packets == 0 { 0 } else { bytes }
-    )
+    standing(0)
 }
 
 /// `sockstat6`.
 pub(super) fn sockstat6(_: Tid) -> Vec<u8> {
+    standing(1)
+}
+
+/// What the sockets of a version of IP hold: 0 for IPv4, which tells of all memory as well, and 1 for IPv6.
+fn standing(version: usize) -> Vec<u8> {
+    let (six, domain, icmp) = [("", AF_INET, ICMP), ("6", AF_INET6, ICMPV6)][version];
     let tcp = TcpLoad::now();
-    let (udp, _) = datagram::counters::udp_load();
+    let (udp, udp_bytes) = datagram::counters::udp_load();
+    let (buffers, (incomplete, bytes)) = host::look(|stack| {
+        let buffers = stack.connections().memory();
+        Some((buffers, stack.incomplete()))
+    })
+    .unwrap_or_default();
+    let (mut tcp_more, mut udp_more) = (String::new(), String::new());
+    if version == 0 {
+        let alloc = tcp::table::all().len() + tcp.orphans;
+        let pages = buffers.div_ceil(PAGE);
+        tcp_more = alloc::format!(
+            " orphan {} tw {} alloc {alloc} mem {pages}",
+            tcp.orphans,
+            tcp.waiting
+        );
+        udp_more = alloc::format!(" mem {}", udp_bytes.div_ceil(PAGE));
+    }
+    let (tcp, udp, incomplete) = (tcp.in_use[version], udp[version], incomplete[version]);
+    let raw = sockets_of(domain, RAW, icmp).len();
+    // The bytes are of both versions together.
+    let bytes = if incomplete == 0 { 0 } else { bytes };
     text(|out| {
-        writeln!(out, "TCP6: inuse {}\nUDP6: inuse {}", tcp.in_use[1], udp[1])?;
+        if version == 0 {
+            writeln!(out, "sockets: used {}", sockets().len())?;
+        }
         writeln!(
             out,
-            "UDPLITE6: inuse 0\nRAW6: inuse {}",
-            raw(AF_INET6, ICMPV6)
-        )?;
-        fragments(out, "FRAG6", 1)
+            "TCP{six}: inuse {tcp}{tcp_more}\nUDP{six}: inuse {udp}{udp_more}\nUDPLITE{six}: inuse 0\n\
+             RAW{six}: inuse {raw}\nFRAG{six}: inuse {incomplete} memory {bytes}"
+        )
     })
 }
 
@@ -387,7 +373,7 @@ mod tests {
         version.icmp_in.add(200, 1);
         version.icmp_out.add(0, 2);
         version.icmp_errors = 5;
-        assert_eq!(numbers(&version), "InType8 InType200 OutType0");
+        assert_eq!(numbers(&version), " InType8 InType200 OutType0");
         for (name, expected) in [
             ("InMsgs", 9),
             ("OutMsgs", 2),
@@ -401,9 +387,10 @@ mod tests {
         ] {
             assert_eq!(icmp_value(&version, ICMP_TYPES, name), expected, "{name}");
         }
-        let columns = type_columns(ICMP_TYPES, "In");
+        let mut columns = String::from("InMsgs");
+        add_type_columns(&mut columns, ICMP_TYPES, "In");
         assert!(
-            columns.starts_with("InDestUnreachs InTimeExcds "),
+            columns.starts_with("InMsgs InDestUnreachs InTimeExcds "),
             "{columns}"
         );
         for (kinds, names) in [ICMP_TYPES, ICMP6_TYPES] {

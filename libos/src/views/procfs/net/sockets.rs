@@ -45,10 +45,19 @@ impl Held {
     }
 }
 
+/// Adds a number to a sorted list; whether it is new.
+fn add(known: &mut Vec<usize>, number: usize) -> bool {
+    let place = known.binary_search(&number);
+    if let Err(at) = place {
+        known.insert(at, number);
+    }
+    place.is_err()
+}
+
 /// All sockets, each once.
 pub(super) fn sockets() -> Vec<Held> {
     let mut found: Vec<Held> = Vec::new();
-    let mut known = hashbrown::HashSet::new();
+    let mut known = Vec::new();
     with_current(|thread| {
         let files = &thread.process().files;
         for fd in files.open_from(0) {
@@ -56,7 +65,7 @@ pub(super) fn sockets() -> Vec<Held> {
                 continue;
             };
             let is_socket = file.downcast::<SocketFile>().is_some();
-            if is_socket && known.insert(Arc::as_ptr(&file) as usize) {
+            if is_socket && add(&mut known, Arc::as_ptr(&file) as usize) {
                 found.push(Held { file });
             }
         }
@@ -149,19 +158,20 @@ pub(super) fn streams(domain: u32) -> Vec<u8> {
                         uid  timeout inode";
     const WIDTH: usize = 149;
     let held = sockets_of(domain, STREAM, TCP);
+    let mut all: Vec<String> = held
+        .iter()
+        .map(|one| columns(one, domain, tcp_state(one)))
+        .collect();
+    streams_without_descriptor(&held, domain, &mut all);
+    let (head, width) = match domain {
+        AF_INET => (HEAD, WIDTH),
+        _ => (HEAD_V6, 0),
+    };
     text(|out| {
-        match domain {
-            AF_INET => padded(out, HEAD, WIDTH)?,
-            _ => writeln!(out, "{HEAD_V6}")?,
-        }
-        for (number, one) in held.iter().enumerate() {
-            let columns = columns(one, domain, tcp_state(one));
+        padded(out, head, width)?;
+        for (number, columns) in all.iter().enumerate() {
             let line = alloc::format!("{number:4}: {columns} 1 0000000000000000 20 4 0 10 -1");
-            padded(out, &line, if domain == AF_INET { WIDTH } else { 0 })?;
-        }
-        for (number, columns) in (held.len()..).zip(streams_without_descriptor(&held, domain)) {
-            let line = alloc::format!("{number:4}: {columns} 1 0000000000000000 20 4 0 10 -1");
-            padded(out, &line, if domain == AF_INET { WIDTH } else { 0 })?;
+            padded(out, &line, width)?;
         }
         Ok(())
     })
@@ -169,18 +179,21 @@ pub(super) fn streams(domain: u32) -> Vec<u8> {
 
 /// Connections that no descriptor stands for: those that wait to be accepted, and what the stack
 /// still has of closed ones.
-fn streams_without_descriptor(held: &[Held], domain: u32) -> Vec<String> {
-    let shown: hashbrown::HashSet<usize> = held.iter().filter_map(Held::identity).collect();
-    let mut found = Vec::new();
+fn streams_without_descriptor(held: &[Held], domain: u32, found: &mut Vec<String>) {
+    let mut shown = Vec::new();
+    for socket in held.iter().filter_map(Held::identity) {
+        add(&mut shown, socket);
+    }
     crate::net::inet::tcp::table::each(|one| {
-        let is_held = one.socket.is_some_and(|socket| shown.contains(&socket));
+        let is_held = one
+            .socket
+            .is_some_and(|socket| shown.binary_search(&socket).is_ok());
         if !is_held && u32::from(one.family.number()) == domain {
             let ends = (one.local, one.peer);
             let queues = (one.send_queue, one.receive_queue);
             found.push(columns_of(ends, queues, domain, one.state as u8, 0));
         }
     });
-    found
 }
 
 /// The state that TCP_INFO tells first.
