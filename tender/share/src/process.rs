@@ -88,6 +88,7 @@ fn prepare(
         own_files: &own_files,
         parent: found.parent.as_ref(),
     };
+    crate::raw::end_channel_on_terminate(channel.as_raw_fd());
     let confinement = confine::confine(config, &fences)?;
     let requests = Requests::new();
     Ok(Ready {
@@ -136,10 +137,10 @@ fn turn(
         match requests.next() {
             Next::Request(header, place) => {
                 let body = requests.bytes(place);
-                serve(server, &header, body, reply, channel)?;
+                serve(server, &header, body, reply, channel);
             }
             Next::TooLong(header) => {
-                channel::send(channel, reply.finish(header.unique, Err(Errno::TOOBIG)))?;
+                send(channel, reply.finish(header.unique, Err(Errno::TOOBIG)));
             }
             Next::Incomplete => break,
         }
@@ -147,7 +148,7 @@ fn turn(
     while server.has_waiting() {
         for (unique, outcome) in server.retry() {
             reply.clear();
-            channel::send(channel, reply.finish(unique, outcome))?;
+            send(channel, reply.finish(unique, outcome));
         }
         if has_input(channel)? {
             break;
@@ -162,12 +163,18 @@ fn serve(
     body: &[u8],
     reply: &mut Reply,
     channel: &OwnedFd,
-) -> Result<()> {
+) {
     reply.clear();
     match server.serve(header, body, reply) {
-        Outcome::Reply(outcome) => channel::send(channel, reply.finish(header.unique, outcome)),
-        Outcome::Silence | Outcome::Later => Ok(()),
+        Outcome::Reply(outcome) => send(channel, reply.finish(header.unique, outcome)),
+        Outcome::Silence | Outcome::Later => {}
     }
+}
+
+/// A guest that is gone takes no answer. What it had asked for before is done all the same: it may have been told that it
+/// is written.
+fn send(channel: &OwnedFd, message: &[u8]) {
+    let _ = channel::send(channel, message);
 }
 
 /// Waits a moment for more requests.

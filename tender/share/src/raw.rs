@@ -4,7 +4,8 @@
 
 use rustix::io::{Errno, Result};
 use std::ffi::CStr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicI32, Ordering};
 
 /// `OPEN_TREE_CLONE` of linux/mount.h.
 const OPEN_TREE_CLONE: libc::c_uint = 1;
@@ -144,6 +145,27 @@ fn record(lock: Lock) -> libc::flock {
 pub fn ignore_file_size_signal() {
     // SAFETY: SIG_IGN is no handler; nothing else of the process depends on the signal's action.
     let _ = unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
+
+/// The channel, for [`end_channel`].
+static CHANNEL: AtomicI32 = AtomicI32::new(-1);
+
+/// Lets SIGTERM, which tells of the parent's end, end the channel's input: what has been received already is still read.
+pub fn end_channel_on_terminate(channel: RawFd) {
+    CHANNEL.store(channel, Ordering::Relaxed);
+    let handler = end_channel as extern "C" fn(libc::c_int);
+    // SAFETY: the handler makes one system call that takes no pointer, and leaves errno as it was; the channel is
+    // open for as long as this process is.
+    let _ = unsafe { libc::signal(libc::SIGTERM, handler as libc::sighandler_t) };
+}
+
+extern "C" fn end_channel(_signal: libc::c_int) {
+    // SAFETY: errno is the thread's own, and shutdown(2) takes no pointer.
+    unsafe {
+        let errno = *libc::__errno_location();
+        libc::shutdown(CHANNEL.load(Ordering::Relaxed), libc::SHUT_RD);
+        *libc::__errno_location() = errno;
+    }
 }
 
 fn last_error() -> Errno {

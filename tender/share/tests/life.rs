@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Starter, USER, WAIT, eventually, is_alive, is_root, start_refused};
-use libos_abi::fuse::messages::SetattrIn;
+use libos_abi::fuse::messages::{SetattrIn, WriteIn};
 use libos_abi::fuse::{ROOT, flags, opcode};
 use rustix::io::Errno;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -65,6 +65,34 @@ fn the_guest_sees_the_helper_s_end() {
         "{first:?}"
     );
     assert_eq!(client.receive(), Err(Errno::PIPE));
+}
+
+#[test]
+fn what_was_sent_before_the_end_is_done() {
+    for parent_ends in [false, true] {
+        let folder = folder();
+        let (mut starter, mut client) = Starter::new(&[], folder.path());
+        let (_, fh) = client
+            .create(ROOT, "a", libc::O_RDWR, 0o600)
+            .expect("a file");
+        for index in 0..200_u64 {
+            let wanted = WriteIn {
+                fh,
+                offset: index * 1000,
+                size: 1000,
+                ..WriteIn::default()
+            };
+            let body = [&wanted.to_bytes()[..], &[7; 1000]].concat();
+            client.send(opcode::WRITE, 0, &body).expect("sent");
+        }
+        match parent_ends {
+            true => starter.process.kill().expect("a process"),
+            false => drop(client),
+        }
+        assert!(eventually(|| !is_alive(starter.helper)));
+        let content = std::fs::read(folder.path().join("a")).expect("a file");
+        assert_eq!(content, [7; 200_000], "parent ends: {parent_ends}");
+    }
 }
 
 #[test]

@@ -109,7 +109,7 @@ pub(crate) fn confine(config: &Config, fences: &Fences<'_>) -> io::Result<Confin
     };
     confine::drop_privileges(kept)?;
     let landlock = landlock::restrict(fences.root, fences.is_directory, config.read_only);
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
     confine::refuse_orphan(fences.parent)?;
     filter::apply(&program)?;
     Ok(Confinement {
