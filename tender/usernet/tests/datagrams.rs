@@ -163,6 +163,21 @@ fn a_resolver_that_refuses_is_left_for_the_next() {
 }
 
 #[test]
+fn a_resolver_that_cannot_be_reached_is_left_for_the_next_at_once() {
+    // A broadcast address is none to connect to.
+    let unreachable = "resolver=255.255.255.255:53";
+    let (resolver, address) = socket();
+    let (_starter, mut guest) = guest_of(&[unreachable, &format!("resolver={address}")]);
+    guest.send_udp(5353, "10.0.2.3:53", b"first");
+    assert_eq!(receive(&mut guest, &resolver).0, b"first");
+    // Where there is no other, the program is told at once that nobody answers.
+    let (_starter, mut guest) = guest_of(&[unreachable]);
+    guest.send_udp(5353, "10.0.2.3:53", b"first");
+    let error = guest.until("an ICMP error", |guest| guest.notes.errors.pop());
+    assert_eq!(error.what, Unreachable::Port);
+}
+
+#[test]
 fn a_published_port_leads_to_the_guest_and_each_peer_has_its_own_answer() {
     let (starter, mut guest) = guest_of(&["publish=udp|*|0|53"]);
     let port = starter.published[0].port();

@@ -30,6 +30,11 @@ impl Resolvers {
         Self { list, preferred: 0 }
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.list.len()
+    }
+
     /// Whom to ask now, and what to remember of it.
     pub fn choose(&self) -> Option<(SocketAddr, Query)> {
         let address = *self.list.get(self.preferred)?;

@@ -62,7 +62,7 @@ pub enum Sent {
     Out,
     /// It was lost, as datagrams are.
     Lost,
-    /// An earlier one found no port: so this one, which was not sent.
+    /// An earlier one found no port: so this one, which was not sent. Or no resolver can be reached.
     Refused,
     /// Nothing leads there.
     Unreachable,
@@ -114,6 +114,7 @@ impl Flows {
         match opened {
             Ok(key) => self.send_on(key, now, payload, resolvers),
             Err(Errno::NETUNREACH | Errno::HOSTUNREACH | Errno::ACCESS) => Sent::Unreachable,
+            Err(Errno::CONNREFUSED) => Sent::Refused,
             Err(_) => Sent::Lost,
         }
     }
@@ -135,15 +136,14 @@ impl Flows {
         now: Instant,
         flow: Flow,
         destination: Destination,
-        resolvers: &Resolvers,
+        resolvers: &mut Resolvers,
         poller: &Poller,
     ) -> Result<Key, Errno> {
-        let (address, query) = match destination {
-            Destination::Host(address) => (address, None),
+        let (socket, query) = match destination {
+            Destination::Host(address) => (host::connect_udp(address)?, None),
             Destination::Resolver => {
-                let (address, mut query) = resolvers.choose().ok_or(Errno::HOSTUNREACH)?;
-                query.ask(now);
-                (address, Some(query))
+                let (socket, query) = connect_resolver(now, resolvers)?;
+                (socket, Some(query))
             }
             Destination::Nobody | Destination::NoHost | Destination::Martian => {
                 return Err(Errno::HOSTUNREACH);
@@ -152,7 +152,6 @@ impl Flows {
         if self.table.is_full() {
             self.remove_oldest();
         }
-        let socket = host::connect_udp(address)?;
         let entry = UdpFlow {
             flow,
             socket,
@@ -227,6 +226,27 @@ impl Flows {
         let idle: Vec<_> = idle.map(|(key, _)| key).collect();
         idle.into_iter().for_each(|key| self.remove(key));
     }
+}
+
+/// To the preferred resolver that something leads to. If that is none, nobody is there to ask: the program is told at
+/// once, as it would be on the host, instead of waiting for an answer.
+fn connect_resolver(now: Instant, resolvers: &mut Resolvers) -> Result<(OwnedFd, Query), Errno> {
+    for _ in 0..resolvers.count() {
+        let Some((address, mut query)) = resolvers.choose() else {
+            break;
+        };
+        match host::connect_udp(address) {
+            Ok(socket) => {
+                query.ask(now);
+                return Ok((socket, query));
+            }
+            Err(Errno::NOBUFS | Errno::MFILE | Errno::NFILE | Errno::NOMEM) => {
+                return Err(Errno::NOBUFS);
+            }
+            Err(_) => resolvers.pass_over(query),
+        }
+    }
+    Err(Errno::CONNREFUSED)
 }
 
 #[cfg(test)]
