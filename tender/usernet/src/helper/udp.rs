@@ -326,14 +326,14 @@ mod tests {
     fn a_destination_without_a_host_opens_nothing() {
         let (mut flows, poller) = (Flows::new(2), Poller::new().expect("epoll"));
         let mut resolvers = Resolvers::new(Vec::new());
-        for destination in [
-            Destination::NoHost,
-            Destination::Martian,
-            Destination::Resolver,
+        for (destination, expected) in [
+            (Destination::NoHost, Sent::Unreachable),
+            (Destination::Martian, Sent::Unreachable),
+            (Destination::Resolver, Sent::Refused),
         ] {
             let sides = (&mut resolvers, &poller);
             let sent = flows.send(Instant::ZERO, flow(1), b"x", destination, sides);
-            assert_eq!(sent, Sent::Unreachable, "{destination:?}");
+            assert_eq!(sent, expected, "{destination:?}");
         }
         assert!(flows.is_empty());
     }
