@@ -1,11 +1,15 @@
 //! The channel: requests in, replies out, over a stream socket.
 //!
-//! Main types: [`Requests`] (cuts the stream into requests), [`Reply`] (one answer, built in place). Whatever
+//! Main types: [`Requests`] (cuts the stream into requests), [`Reply`] (one answer, built in place). [`patience`]: waiting
+//! for the next one. Whatever
 //! the guest sends, the stream stays in step: see the framing in `libos_abi::fuse`.
+
+mod patience;
 
 use libos_abi::fuse::messages::{InHeader, OutHeader};
 use libos_abi::fuse::wire::Wire;
 use libos_abi::fuse::{LONGEST_REQUEST, MOST_DATA};
+use patience::Patience;
 use rustix::io::{Errno, Result};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, sockopt};
 use std::os::fd::{AsFd, OwnedFd};
@@ -37,6 +41,7 @@ pub struct Requests {
     end: usize,
     /// Bytes of a request that is too long, still to be skipped.
     skip: usize,
+    patience: Patience,
 }
 
 /// What the stream holds next.
@@ -58,6 +63,7 @@ impl Requests {
             start: 0,
             end: 0,
             skip: 0,
+            patience: Patience::default(),
         }
     }
 
@@ -100,15 +106,30 @@ impl Requests {
             self.end -= self.start;
             self.start = 0;
         }
-        loop {
-            match rustix::net::recv(channel, &mut self.bytes[self.end..], RecvFlags::empty()) {
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(error),
-                Ok((received, _)) => {
-                    self.end += received;
-                    return Ok(received);
-                }
-            }
+        let room = &mut self.bytes[self.end..];
+        let (received, _) = match self.patience.look(|| look(channel, room)) {
+            Some(received) => received?,
+            None => wait(channel, room)?,
+        };
+        self.end += received;
+        Ok(received)
+    }
+}
+
+/// What is there, if something is.
+fn look(channel: &OwnedFd, room: &mut [u8]) -> Option<Result<(usize, usize)>> {
+    match rustix::net::recv(channel, room, RecvFlags::DONTWAIT) {
+        Err(Errno::AGAIN | Errno::INTR) => None,
+        other => Some(other),
+    }
+}
+
+/// What comes next.
+fn wait(channel: &OwnedFd, room: &mut [u8]) -> Result<(usize, usize)> {
+    loop {
+        match rustix::net::recv(channel, &mut *room, RecvFlags::empty()) {
+            Err(Errno::INTR) => {}
+            other => return other,
         }
     }
 }

@@ -15,6 +15,10 @@
 //! E2BIG. The first request should be INIT, which tells the greatest write. The server's end is the end of the stream
 //! (ECONNRESET first, if it had not read everything).
 //!
+//! **Waiting.** Waking the other side up takes longer than most requests (some 20 µs each way between two virtual CPUs, where a GETATTR
+//! takes 2). The server looks for the next request for some microseconds before it sleeps, where that turns out to help; a client that looks
+//! for its answer as long before it polls gets it in 5 µs instead of 45.
+//!
 //! **What is not as under Linux's own client.** STATX is known. A WRITE whose `flags` have O_APPEND appends, unless
 //! `write_flags` has [`flags::WRITE_CACHE`]; O_DSYNC and O_SYNC there make that write durable before its answer; opening
 //! with them has no effect of its own. A handle of RELEASE is gone even if its number is used again.
