@@ -44,8 +44,21 @@ impl Server {
             return Err(Errno::ROFS);
         }
         self.handles.check_room()?;
-        let file = self.inodes.get(call.header.nodeid)?.reopen(flags)?;
+        let inode = self.inodes.get(call.header.nodeid)?;
+        let file = match inode.reopen(self.readable(flags)) {
+            Err(Errno::ACCESS) => inode.reopen(flags)?,
+            other => other?,
+        };
         self.put_handle(call.header.nodeid, file, flags::OPEN_KEEP_CACHE, reply)
+    }
+
+    /// A client that writes parts of pages back must read their other parts, also of a file that was opened for writing
+    /// alone.
+    fn readable(&self, flags: OFlags) -> OFlags {
+        match self.write_back && flags & OFlags::RWMODE == OFlags::WRONLY {
+            true => flags.difference(OFlags::RWMODE) | OFlags::RDWR,
+            false => flags,
+        }
     }
 
     /// Answers with a handle on an open file.
@@ -71,7 +84,7 @@ impl Server {
     pub(super) fn create(&mut self, call: &Call<'_>, reply: &mut Reply) -> Result<()> {
         let (wanted, rest) = call.read::<CreateIn>()?;
         let (name, _) = call::name(rest)?;
-        let flags = open_flags(wanted.flags)?.difference(OFlags::DIRECTORY);
+        let flags = self.readable(open_flags(wanted.flags)?.difference(OFlags::DIRECTORY));
         self.check_mode(FileType::RegularFile, wanted.mode)?;
         self.handles.check_room()?;
         let parent = self.inodes.get(call.header.nodeid)?;
@@ -107,6 +120,7 @@ impl Server {
         let (wanted, _) = call.read::<CreateIn>()?;
         let exclusive = OFlags::from_bits_retain(wanted.flags) & OFlags::EXCL;
         let flags = open_flags(wanted.flags)?.difference(OFlags::TRUNC | OFlags::DIRECTORY);
+        let flags = self.readable(flags);
         self.check_mode(FileType::RegularFile, wanted.mode)?;
         self.handles.check_room()?;
         let parent = self.inodes.get(call.header.nodeid)?;

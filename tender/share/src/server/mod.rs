@@ -91,6 +91,8 @@ pub struct Server {
     handles: Handles,
     waiting: Vec<Waiting>,
     policy: Policy,
+    /// Whether the client keeps what is written, and so reads what it has opened for writing alone.
+    write_back: bool,
 }
 
 /// What a request leads to.
@@ -122,6 +124,7 @@ impl Server {
             handles: Handles::new(descriptors / 4),
             waiting: Vec::new(),
             policy,
+            write_back: false,
         })
     }
 
@@ -157,7 +160,7 @@ impl Server {
             return Err(Errno::ROFS);
         }
         match call.header.opcode {
-            opcode::INIT => initialise(call, reply),
+            opcode::INIT => self.initialise(call, reply),
             opcode::DESTROY | opcode::SYNCFS => self.sync_all(call),
             opcode::STATFS => self.statfs(call, reply),
             opcode::LOOKUP => self.lookup(call, reply),
@@ -237,30 +240,31 @@ impl Server {
             }
         }
     }
-}
 
-/// INIT: versions, and how much fits into one request.
-fn initialise(call: &Call<'_>, reply: &mut Reply) -> Result<()> {
-    // Older clients send the first four fields only.
-    let mut bytes = [0; InitIn::LEN];
-    let given = call.body.len().min(InitIn::LEN);
-    bytes[..given].copy_from_slice(&call.body[..given]);
-    let wanted = InitIn::get(&bytes).filter(|_| given >= 16);
-    let wanted = wanted.ok_or(Errno::INVAL)?;
-    if wanted.major < MAJOR {
-        return Err(Errno::PROTO);
+    /// INIT: versions, and how much fits into one request.
+    fn initialise(&mut self, call: &Call<'_>, reply: &mut Reply) -> Result<()> {
+        // Older clients send the first four fields only.
+        let mut bytes = [0; InitIn::LEN];
+        let given = call.body.len().min(InitIn::LEN);
+        bytes[..given].copy_from_slice(&call.body[..given]);
+        let wanted = InitIn::get(&bytes).filter(|_| given >= 16);
+        let wanted = wanted.ok_or(Errno::INVAL)?;
+        if wanted.major < MAJOR {
+            return Err(Errno::PROTO);
+        }
+        let most = u32::try_from(MOST_DATA).unwrap_or(u32::MAX);
+        let answer = InitOut {
+            major: MAJOR,
+            minor: MINOR,
+            max_readahead: wanted.max_readahead,
+            flags: wanted.flags & CAPABILITIES,
+            max_write: most,
+            time_gran: 1,
+            max_pages: u16::try_from(most / 4096).unwrap_or(u16::MAX),
+            ..InitOut::default()
+        };
+        self.write_back = answer.flags & flags::WRITEBACK_CACHE != 0;
+        reply.put(answer.to_bytes());
+        Ok(())
     }
-    let most = u32::try_from(MOST_DATA).unwrap_or(u32::MAX);
-    let answer = InitOut {
-        major: MAJOR,
-        minor: MINOR,
-        max_readahead: wanted.max_readahead,
-        flags: wanted.flags & CAPABILITIES,
-        max_write: most,
-        time_gran: 1,
-        max_pages: u16::try_from(most / 4096).unwrap_or(u16::MAX),
-        ..InitOut::default()
-    };
-    reply.put(answer.to_bytes());
-    Ok(())
 }

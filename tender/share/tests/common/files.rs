@@ -1,5 +1,7 @@
 //! The same operations on the shared folder and on a folder of the host, to be compared.
 
+pub mod random;
+
 use super::Client;
 use super::client::{Answer, body, named};
 use libos_abi::fuse::messages::{
