@@ -63,8 +63,10 @@ fn a_confined_image_reads_a_file_through_its_share() {
     std::fs::write(folder.path().join("greeting"), "good day\n").expect("a file");
     let option = format!("{}:/data", folder.path().display());
     for mode in [Mode::Strict, Mode::Compat] {
-        let found = told(&["-v", &option], &attacker.path(mode), "fetch");
-        assert_eq!(found, "good day\n");
+        for options in [&["-v", &option][..], &["--net", "user", "-v", &option]] {
+            let found = told(options, &attacker.path(mode), "fetch");
+            assert_eq!(found, "good day\n", "{options:?}");
+        }
     }
 }
 

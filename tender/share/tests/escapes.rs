@@ -3,65 +3,20 @@
 mod common;
 
 use common::files::{Operation::*, Shared};
-use common::{Client, Starter, WAIT, is_root};
+use common::scene::Scene;
+use common::{WAIT, is_root};
 use libos_abi::fuse::messages::{
     BatchForgetIn, CreateIn, LinkIn, MkdirIn, MknodIn, OpenIn, Rename2In, RenameIn, SetattrIn,
 };
 use libos_abi::fuse::{ROOT, flags, opcode};
-use rustix::fs::{CWD, FileType, Mode, RenameFlags};
+use rustix::fs::{CWD, FileType, Mode};
 use rustix::io::Errno;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
-
-const SECRET: &[u8] = b"must not be seen";
-
-/// A folder that is shared, and a file beside it that is not.
-struct Scene {
-    directory: tempfile::TempDir,
-    _starter: Starter,
-    client: Client,
-}
-
-impl Scene {
-    fn new(options: &[&str], prepare: impl FnOnce(&Path)) -> Self {
-        let directory = tempfile::tempdir().expect("a folder");
-        let shared = directory.path().join("shared");
-        std::fs::create_dir(&shared).expect("a folder");
-        std::fs::create_dir(directory.path().join("outside")).expect("a folder");
-        std::fs::write(directory.path().join("outside/secret"), SECRET).expect("a file");
-        prepare(&shared);
-        let (starter, client) = Starter::new(options, &shared);
-        Self {
-            directory,
-            _starter: starter,
-            client,
-        }
-    }
-
-    fn shared(&self) -> PathBuf {
-        self.directory.path().join("shared")
-    }
-
-    fn check_outside(&self) {
-        self.check_outside_but("none");
-    }
-
-    /// Everything there is as it was, but for an entry of this name.
-    fn check_outside_but(&self, name: &str) {
-        let outside = self.directory.path().join("outside");
-        assert_eq!(std::fs::read(outside.join("secret")).expect("it"), SECRET);
-        let entries = std::fs::read_dir(outside).expect("a folder");
-        let names = entries.map(|entry| entry.expect("an entry").file_name());
-        let others: Vec<_> = names.filter(|other| *other != *name).collect();
-        assert_eq!(others, ["secret"]);
-    }
-}
+use std::time::Instant;
 
 #[test]
 fn links_are_not_followed() {
-    let scene = Scene::new(&[], |shared| {
+    let mut scene = Scene::new(&[], |shared| {
         let outside = shared.parent().expect("a parent").join("outside");
         symlink(outside.join("secret"), shared.join("absolute")).expect("a link");
         symlink("../outside/secret", shared.join("relative")).expect("a link");
@@ -104,11 +59,8 @@ fn links_are_not_followed() {
         let found = shared.run(&Chmod(s(link), 0o777));
         assert_eq!(found, Err(Errno::OPNOTSUPP), "{link}");
     }
-    Scene {
-        client: shared.0,
-        ..scene
-    }
-    .check_outside();
+    scene.client = shared.0;
+    scene.check_outside();
 }
 
 #[test]
@@ -175,74 +127,6 @@ fn names_that_are_paths_are_refused() {
         }
     }
     scene.check_outside();
-}
-
-/// What a name stands for changes all the time between something harmless and a way out.
-fn race(harmless: impl Fn(&Path), attempt: impl Fn(&mut Client) -> Option<Vec<u8>>) {
-    let mut scene = Scene::new(&[], |shared| {
-        harmless(&shared.join("x"));
-        symlink("../outside", shared.join("way out")).expect("a link");
-    });
-    let shared = scene.shared();
-    let ends = AtomicBool::new(false);
-    let (mut tried, mut seen) = (0, 0);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let (one, other) = (shared.join("x"), shared.join("way out"));
-            while !ends.load(Ordering::Relaxed) {
-                rustix::fs::renameat_with(CWD, &one, CWD, &other, RenameFlags::EXCHANGE)
-                    .expect("both are there");
-            }
-        });
-        let end = Instant::now() + Duration::from_millis(1500);
-        while Instant::now() < end {
-            tried += 1;
-            if let Some(found) = attempt(&mut scene.client) {
-                assert_ne!(found, SECRET);
-                seen += 1;
-            }
-        }
-        ends.store(true, Ordering::Relaxed);
-    });
-    // Else nothing was raced with.
-    assert!(seen > 0 && seen < tried, "{seen} of {tried}");
-    scene.check_outside();
-}
-
-#[test]
-fn a_directory_that_becomes_a_link_leads_nowhere() {
-    race(
-        |x| {
-            std::fs::create_dir(x).expect("a folder");
-            std::fs::write(x.join("secret"), "harmless").expect("a file");
-        },
-        |client| {
-            let directory = client.lookup(ROOT, "x").ok()?.nodeid;
-            let found = client.lookup(directory, "secret").ok();
-            client.forget(directory, 1);
-            let number = found?.nodeid;
-            let fh = client.open(number, libc::O_RDONLY).expect("it is a file");
-            let content = client.read(fh, 0, 100).expect("it is a file");
-            client.release(number, fh).expect("open");
-            client.forget(number, 1);
-            Some(content)
-        },
-    );
-}
-
-#[test]
-fn a_file_that_becomes_a_link_is_not_followed() {
-    race(
-        |x| std::fs::write(x, "harmless").expect("a file"),
-        |client| {
-            let flags = libc::O_CREAT | libc::O_RDWR;
-            let (entry, fh) = client.create(ROOT, "x", flags, 0o600).ok()?;
-            let content = client.read(fh, 0, 100).expect("it is a file");
-            client.release(entry.nodeid, fh).expect("open");
-            client.forget(entry.nodeid, 1);
-            Some(content)
-        },
-    );
 }
 
 /// Whoever has a directory open keeps it when it is moved; there is no way on from there.

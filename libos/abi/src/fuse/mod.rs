@@ -19,6 +19,9 @@
 //! takes 2). The server looks for the next request for some microseconds before it sleeps, where that turns out to help; a client that looks
 //! for its answer as long before it polls gets it in 5 µs instead of 45.
 //!
+//! **Permissions** are the host's, judged with the caller's rights when a file is opened or changed; ACCESS asks for them. The mode, owner and group that are
+//! told do not say all: a caller's further groups, ACLs and whose files they are on the host are not seen by the guest.
+//!
 //! **What is not as under Linux's own client.** STATX is known. A WRITE whose `flags` have O_APPEND appends, unless
 //! `write_flags` has [`flags::WRITE_CACHE`]; O_DSYNC and O_SYNC there make that write durable before its answer; opening
 //! with them has no effect of its own. A handle of RELEASE is gone even if its number is used again.

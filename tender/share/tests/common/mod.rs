@@ -2,8 +2,9 @@
 
 #![allow(dead_code, unused_imports, reason = "each test file uses a part")]
 
-mod client;
+pub mod client;
 pub mod files;
+pub mod scene;
 
 pub use client::Client;
 
