@@ -1,6 +1,7 @@
 //! The contract between the tender, the build tool and the libOS.
 //!
 //! - [`boot`]: the record that the tender passes to the image's entry point.
+//! - [`driver`]: what the libOS and a file-system driver, loaded beside it, call of each other.
 //! - [`fuse`]: the messages of a shared folder's channel.
 //! - [`handle`]: the kinds of host object that an image may hold, and what may be done with each.
 //! - [`hypercall`]: the closed list of host system calls that a confined image makes.
@@ -13,6 +14,7 @@
 #![cfg_attr(not(feature = "manifest"), no_std)]
 
 pub mod boot;
+pub mod driver;
 pub mod fuse;
 pub mod handle;
 pub mod hypercall;
