@@ -136,45 +136,49 @@ fn wait(channel: &OwnedFd, room: &mut [u8]) -> Result<(usize, usize)> {
 
 /// An answer in the making.
 pub struct Reply {
+    /// As many bytes as the longest answer has, of which the first `len` count: so none is cleared for being read into.
     bytes: Vec<u8>,
+    len: usize,
 }
 
 impl Reply {
     /// Nothing yet.
     pub fn new() -> Self {
-        let mut bytes = Vec::with_capacity(OutHeader::LEN + MOST_DATA);
-        bytes.resize(OutHeader::LEN, 0);
-        Self { bytes }
+        Self {
+            bytes: vec![0; OutHeader::LEN + MOST_DATA],
+            len: OutHeader::LEN,
+        }
     }
 
     /// Empty again.
     pub fn clear(&mut self) {
-        self.bytes.truncate(OutHeader::LEN);
+        self.len = OutHeader::LEN;
     }
 
     /// How many bytes follow the header.
     pub fn len(&self) -> usize {
-        self.bytes.len() - OutHeader::LEN
+        self.len - OutHeader::LEN
     }
 
     /// Adds a structure.
     pub fn put<const N: usize>(&mut self, bytes: [u8; N]) {
-        self.bytes.extend_from_slice(&bytes);
+        self.extend(&bytes);
     }
 
     /// Adds bytes.
     pub fn extend(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
+        let end = self.len + bytes.len();
+        if end > self.bytes.len() {
+            self.bytes.resize(end, 0);
+        }
+        self.bytes[self.len..end].copy_from_slice(bytes);
+        self.len = end;
     }
 
     /// Adds zeros up to a multiple of 8 bytes.
     pub fn align(&mut self) {
-        self.bytes.resize(self.bytes.len().next_multiple_of(8), 0);
-    }
-
-    /// Cuts what follows the header down to `len` bytes.
-    pub fn truncate(&mut self, len: usize) {
-        self.bytes.truncate(OutHeader::LEN + len);
+        let missing = self.len.next_multiple_of(8) - self.len;
+        self.extend(&[0; 8][..missing]);
     }
 
     /// Lets `fill` write up to `room` bytes behind what there is; it tells how many.
@@ -186,11 +190,10 @@ impl Reply {
         room: usize,
         fill: impl FnOnce(&mut [u8]) -> Result<usize>,
     ) -> Result<()> {
-        let start = self.bytes.len();
-        self.bytes.resize(start + room.min(MOST_DATA), 0);
-        let filled = fill(&mut self.bytes[start..]);
-        self.bytes.truncate(start + filled.unwrap_or(0));
-        filled.map(|_| ())
+        let rest = self.bytes.get_mut(self.len..).unwrap_or_default();
+        let room = room.min(rest.len());
+        self.len += fill(&mut rest[..room])?.min(room);
+        Ok(())
     }
 
     /// The finished message for the request `unique`. What follows the header goes if there is an error.
@@ -202,9 +205,22 @@ impl Reply {
                 -error.raw_os_error()
             }
         };
-        let len = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
+        let len = u32::try_from(self.len).unwrap_or(u32::MAX);
         OutHeader { len, error, unique }.put(&mut self.bytes);
-        &self.bytes
+        &self.bytes[..self.len]
+    }
+
+    /// The finished message for the request `unique`, if `between` bytes of elsewhere belong behind the header: what goes before
+    /// them and what goes behind.
+    pub fn finish_around(&mut self, unique: u64, between: usize) -> (&[u8], &[u8]) {
+        let len = u32::try_from(self.len + between).unwrap_or(u32::MAX);
+        let header = OutHeader {
+            len,
+            error: 0,
+            unique,
+        };
+        header.put(&mut self.bytes);
+        self.bytes[..self.len].split_at(OutHeader::LEN)
     }
 }
 

@@ -9,6 +9,7 @@
 //! - [`process`]: making the helper, with `libos-helper`.
 //! - [`confine`]: what the helper gives up; [`raw`]: the calls that no safe wrapper has.
 //! - [`channel`]: requests and replies in bytes.
+//! - [`pipe`]: long reads.
 //! - [`server`]: what it then does.
 //! - [`error`]: why it could not be started.
 //!
@@ -20,6 +21,7 @@ mod channel;
 pub mod config;
 pub mod confine;
 pub mod error;
+mod pipe;
 mod process;
 mod raw;
 pub mod server;

@@ -167,6 +167,12 @@ fn serve(
     reply.clear();
     match server.serve(header, body, reply) {
         Outcome::Reply(outcome) => send(channel, reply.finish(header.unique, outcome)),
+        Outcome::Piped(piped) => {
+            let (before, behind) = reply.finish_around(header.unique, piped);
+            send(channel, before);
+            let _ = server.send_piped(channel, piped);
+            send(channel, behind);
+        }
         Outcome::Silence | Outcome::Later => {}
     }
 }

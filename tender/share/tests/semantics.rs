@@ -117,6 +117,61 @@ fn big_reads_and_writes_in_one_request() {
 }
 
 #[test]
+fn long_reads_are_exact_wherever_they_begin_and_end() {
+    let (folder, _starter, mut client) = fresh(&[]);
+    let data: Vec<u8> = (0..2_500_000_u32)
+        .map(|index| (index / 7 % 251) as u8)
+        .collect();
+    std::fs::write(folder.path().join("a"), &data).expect("a file");
+    let number = client.walk("a").expect("there");
+    let fh = client.open(number, libc::O_RDONLY).expect("opened");
+    for offset in [
+        0, 1, 4095, 4096, 123_457, 1_500_000, 2_450_000, 2_499_999, 2_500_000, 9_999_999,
+    ] {
+        for size in [32_767, 32_768, 65_536, 100_001, 1 << 20, u32::MAX] {
+            let found = client.read(fh, offset as u64, size).expect("read");
+            let end = data.len().min(offset + (size as usize).min(1 << 20));
+            assert!(
+                found == data[offset.min(end)..end],
+                "{offset} {size}: {}",
+                found.len()
+            );
+        }
+    }
+    let (_, fh) = client
+        .create(ROOT, "w", libc::O_WRONLY, 0o600)
+        .expect("a file");
+    client.write(fh, 0, &data[..100_000], 0).expect("written");
+    // The tests' client writes back, and so may read.
+    assert_eq!(
+        client.read(fh, 0, 1 << 20).map(|found| found.len()),
+        Ok(100_000)
+    );
+    // Many at once, so that the channel is full meanwhile.
+    let reads: Vec<u64> = (0..20)
+        .map(|index| {
+            let wanted = libos_abi::fuse::messages::ReadIn {
+                fh,
+                offset: index * 1000,
+                size: 1 << 20,
+                ..Default::default()
+            };
+            client
+                .send(opcode::READ, 0, &wanted.to_bytes())
+                .expect("sent")
+        })
+        .collect();
+    for (index, unique) in reads.into_iter().enumerate() {
+        let (answered, found) = client.receive().expect("an answer");
+        assert_eq!(answered, unique);
+        assert!(
+            found.expect("read") == data[index * 1000..100_000],
+            "{index}"
+        );
+    }
+}
+
+#[test]
 fn ranges_are_copied() {
     let (_folder, _starter, mut client) = fresh(&[]);
     let (_, from) = client

@@ -19,6 +19,9 @@
 //! takes 2). The server looks for the next request for some microseconds before it sleeps, where that turns out to help; a client that looks
 //! for its answer as long before it polls gets it in 5 µs instead of 45.
 //!
+//! **Age of data.** What a READ of 32 KiB or more answers may be as new as the moment in which it is received: its pages are the
+//! host's, not a copy. A write that was sent behind it may show.
+//!
 //! **Permissions** are the host's, judged with the caller's rights when a file is opened or changed; ACCESS asks for them. The mode, owner and group that are
 //! told do not say all: a caller's further groups, ACLs and whose files they are on the host are not seen by the guest.
 //!

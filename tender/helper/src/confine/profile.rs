@@ -155,6 +155,7 @@ const CALLS: &[(&str, libc::c_long)] = &[
     ("setxattr", libc::SYS_setxattr),
     ("shutdown", libc::SYS_shutdown),
     ("socket", libc::SYS_socket),
+    ("splice", libc::SYS_splice),
     ("statx", libc::SYS_statx),
     ("symlinkat", libc::SYS_symlinkat),
     ("syncfs", libc::SYS_syncfs),

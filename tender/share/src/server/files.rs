@@ -20,6 +20,9 @@ use std::os::fd::OwnedFd;
 /// Most bytes that one request copies: longer ones are answered with less than they asked for.
 const MOST_COPIED: usize = 64 << 20;
 
+/// Shortest read that is worth the pipe, in bytes.
+const LEAST_PIPED: usize = 32 << 10;
+
 /// What of open(2)'s flags reaches the host. O_APPEND and O_SYNC are the affair of each write; O_DIRECT would ask of
 /// this process's buffers what the guest's cannot promise.
 fn open_flags(wanted: u32) -> Result<OFlags> {
@@ -151,24 +154,41 @@ impl Server {
         self.put_handle(number, file, flags::OPEN_KEEP_CACHE, reply)
     }
 
+    /// A long READ, of which the pipe takes what it has room for; the rest goes into the answer. How much is in the pipe; with
+    /// none the READ is like any other.
+    pub(super) fn read_into_pipe(&mut self, call: &Call<'_>, reply: &mut Reply) -> Result<usize> {
+        let (wanted, _) = call.read::<ReadIn>()?;
+        let handle = self.handles.get(wanted.fh)?;
+        let room = usize::try_from(wanted.size)
+            .unwrap_or(MOST_DATA)
+            .min(MOST_DATA);
+        if room < LEAST_PIPED || call.header.total_extlen != 0 {
+            return Ok(0);
+        }
+        // Not every file system can; what is wrong with the file, pread(2) will say.
+        let piped = self
+            .pipe
+            .fill(&handle.file, wanted.offset, room)
+            .unwrap_or(0);
+        let left = if piped > 0 { room - piped } else { 0 };
+        let at = wanted.offset.saturating_add(piped as u64);
+        let _ = reply.fill(left, |bytes| pread_all(&handle.file, bytes, at));
+        Ok(piped)
+    }
+
+    /// Sends what [`Self::read_into_pipe`] has put into the pipe.
+    ///
+    /// # Errors
+    /// That of splice(2): the other side is gone.
+    pub fn send_piped(&mut self, channel: &OwnedFd, piped: usize) -> Result<()> {
+        self.pipe.send(channel, piped)
+    }
+
     pub(super) fn read(&mut self, call: &Call<'_>, reply: &mut Reply) -> Result<()> {
         let (wanted, _) = call.read::<ReadIn>()?;
         let handle = self.handles.get(wanted.fh)?;
         let room = usize::try_from(wanted.size).unwrap_or(MOST_DATA);
-        reply.fill(room, |bytes| {
-            let mut done = 0;
-            while done < bytes.len() {
-                let at = wanted.offset.saturating_add(done as u64);
-                match rustix::io::pread(&handle.file, &mut bytes[done..], at) {
-                    Ok(0) => break,
-                    Ok(count) => done += count,
-                    Err(Errno::INTR) => {}
-                    Err(_) if done > 0 => break,
-                    Err(error) => return Err(error),
-                }
-            }
-            Ok(done)
-        })
+        reply.fill(room, |bytes| pread_all(&handle.file, bytes, wanted.offset))
     }
 
     pub(super) fn write(&mut self, call: &Call<'_>, reply: &mut Reply) -> Result<()> {
@@ -245,6 +265,22 @@ impl Server {
         let (wanted, _) = call.read::<ReleaseIn>()?;
         self.handles.remove(wanted.fh)
     }
+}
+
+/// Reads until there is no more, or no more room. How much.
+fn pread_all(file: &OwnedFd, bytes: &mut [u8], offset: u64) -> Result<usize> {
+    let mut done = 0;
+    while done < bytes.len() {
+        let at = offset.saturating_add(done as u64);
+        match rustix::io::pread(file, &mut bytes[done..], at) {
+            Ok(0) => break,
+            Ok(count) => done += count,
+            Err(Errno::INTR) => {}
+            Err(_) if done > 0 => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(done)
 }
 
 /// How this one write is to be done.

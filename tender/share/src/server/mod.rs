@@ -29,6 +29,7 @@ mod xattrs;
 
 use crate::channel::Reply;
 use crate::config::{Config, Ids};
+use crate::pipe::Pipe;
 use call::Call;
 use handles::Handles;
 use ids::IdMap;
@@ -89,6 +90,7 @@ struct Policy {
 pub struct Server {
     inodes: Inodes,
     handles: Handles,
+    pipe: Pipe,
     waiting: Vec<Waiting>,
     policy: Policy,
     /// Whether the client keeps what is written, and so reads what it has opened for writing alone.
@@ -104,6 +106,8 @@ pub enum Outcome {
     Silence,
     /// It is to be sent later: see [`Server::retry`].
     Later,
+    /// So many bytes of the pipe belong behind its header: see [`Server::send_piped`].
+    Piped(usize),
 }
 
 impl Server {
@@ -111,7 +115,7 @@ impl Server {
     /// request on.
     ///
     /// # Errors
-    /// That of statx(2).
+    /// That of statx(2) or pipe2(2).
     pub fn new(config: &Config, root: OwnedFd, descriptors: usize) -> Result<Self> {
         let policy = Policy {
             read_only: config.read_only,
@@ -122,6 +126,7 @@ impl Server {
         Ok(Self {
             inodes: Inodes::new(root, descriptors - descriptors / 4)?,
             handles: Handles::new(descriptors / 4),
+            pipe: Pipe::new()?,
             waiting: Vec::new(),
             policy,
             write_back: false,
@@ -144,6 +149,11 @@ impl Server {
                 self.interrupt(&call);
                 Outcome::Silence
             }
+            opcode::READ => match self.read_into_pipe(&call, reply) {
+                Ok(0) => Outcome::Reply(self.answer(&call, reply)),
+                Ok(piped) => Outcome::Piped(piped),
+                Err(error) => Outcome::Reply(Err(error)),
+            },
             opcode::SETLKW => match self.set_lock(&call) {
                 Err(Errno::AGAIN) => self.wait_for_lock(&call),
                 other => Outcome::Reply(other),
