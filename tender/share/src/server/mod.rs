@@ -97,6 +97,17 @@ pub struct Server {
     write_back: bool,
 }
 
+/// Whether user 0 is so outside of this process's user namespace too, as far as can be seen from here.
+fn is_root_of_host() -> bool {
+    let users = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let outside = users.lines().find_map(|line| {
+        let mut ids = line.split_ascii_whitespace();
+        (ids.next() == Some("0")).then(|| ids.next().map(str::to_owned))
+    });
+    let is_other = matches!(outside.flatten().as_deref(), Some(other) if other != "0");
+    rustix::process::geteuid().is_root() && !is_other
+}
+
 /// What a request leads to.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -121,7 +132,7 @@ impl Server {
             read_only: config.read_only,
             ids: IdMap::new(config.ids),
             valid: if config.host_changes { 0 } else { 1 << 30 },
-            refuse_set_id: config.ids == Ids::Same && rustix::process::geteuid().is_root(),
+            refuse_set_id: config.ids == Ids::Same && is_root_of_host(),
         };
         Ok(Self {
             inodes: Inodes::new(root, descriptors - descriptors / 4)?,
