@@ -45,3 +45,4 @@ pub mod task;
 pub mod time;
 pub mod user;
 pub mod views;
+pub mod word_map;

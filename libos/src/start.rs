@@ -3,6 +3,7 @@
 //! The order is the dependency order: relocation, boot record, clock, `%gs`, memory, entropy,
 //! files, the first thread, its stack, and the application.
 
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -57,6 +58,14 @@ unsafe extern "C" fn start(boot: *mut BootInfo) -> ! {
     sites::init(unsafe { info.sites.as_slice() }, info.image_bias);
     if let Err(error) = crate::mm::init(info) {
         stop(format_args!("memory: {error}"));
+    }
+    // SAFETY: the tender's records stay mapped and unchanged.
+    if let [share, ..] = unsafe { info.shares.as_slice() } {
+        // SAFETY: as above.
+        let target = String::from_utf8_lossy(unsafe { share.target.as_slice() });
+        stop(format_args!(
+            "this image cannot mount the shared folder {target} yet: run it without --volume"
+        ));
     }
     crate::random::init(&info.seed, info.mix_rdrand != 0);
     if info.options & options::STRACE != 0 {

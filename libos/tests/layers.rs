@@ -15,6 +15,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "errno",
             "sync",
             "sorted_map",
+            "word_map",
             "boot",
             "hypercall",
             "stderr",

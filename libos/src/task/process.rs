@@ -1,6 +1,5 @@
 //! What the threads of a program share.
 
-use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicI32, Ordering};
 
@@ -14,6 +13,7 @@ use crate::task::oddments::Oddments;
 use crate::task::{Thread, Tid};
 use crate::time::itimer::IntervalTimers;
 use crate::time::posix_timer::PosixTimers;
+use crate::word_map::WordMap;
 
 /// A process.
 pub struct Process {
@@ -22,7 +22,7 @@ pub struct Process {
     /// Nice value (getpriority(2)).
     pub nice: AtomicI32,
     /// Living threads by id.
-    pub threads: SpinLock<BTreeMap<Tid, Arc<Thread>>>,
+    pub threads: SpinLock<WordMap<Tid, Arc<Thread>>>,
     /// Descriptors.
     pub files: FdTable,
     /// Root, working directory, umask.

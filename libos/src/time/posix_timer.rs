@@ -3,7 +3,6 @@
 //! As in Linux, a timer has at most one signal pending: it is armed anew when that signal is taken,
 //! and the periods that passed meanwhile are its overrun.
 
-use alloc::collections::BTreeMap;
 use alloc::sync::{Arc, Weak};
 
 use crate::errno::{Errno, Result};
@@ -17,6 +16,7 @@ use crate::time::clock::ClockId;
 use crate::time::itimer::Setting;
 use crate::time::schedule::Schedule;
 use crate::time::timer::Expire;
+use crate::word_map::WordMap;
 
 /// Whom an expiration is told to.
 #[derive(Clone, Debug)]
@@ -175,7 +175,7 @@ impl Expire for PosixTimer {
 /// The timers of a process, by id.
 #[derive(Default)]
 pub struct PosixTimers {
-    table: SpinLock<BTreeMap<i32, Arc<PosixTimer>>>,
+    table: SpinLock<WordMap<i32, Arc<PosixTimer>>>,
 }
 
 impl PosixTimers {

@@ -8,7 +8,7 @@
 
 mod registry;
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
@@ -24,6 +24,7 @@ use crate::fs::poll::PollEvents;
 use crate::sync::SpinLock;
 use crate::sync::wait::WaitQueue;
 use crate::user::{Dest, UserPtr};
+use crate::word_map::WordMap;
 
 pub use registry::{Subject, event, event_at, forget_inode, is_watched, next_cookie};
 
@@ -171,7 +172,7 @@ pub struct Inotify {
 
 #[derive(Default)]
 struct State {
-    watches: BTreeMap<i32, Arc<Watch>>,
+    watches: WordMap<i32, Arc<Watch>>,
     last_descriptor: i32,
     events: VecDeque<Event>,
 }

@@ -1,6 +1,6 @@
 //! Which watches an inode has, and the calls by which the VFS reports events.
 
-use alloc::collections::BTreeMap;
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -9,9 +9,14 @@ use crate::fs::inode::Inode;
 use crate::fs::inotify::{Mask, Watch};
 use crate::fs::vfs::Path;
 use crate::sync::SpinLock;
+use crate::word_map::WordMap;
 
 /// Watches by the address of their inode, which each keeps alive.
-static WATCHES: SpinLock<BTreeMap<usize, Vec<Arc<Watch>>>> = SpinLock::new(BTreeMap::new());
+#[expect(
+    clippy::box_collection,
+    reason = "a value of a `WordMap` is one pointer"
+)]
+static WATCHES: SpinLock<WordMap<usize, Box<Vec<Arc<Watch>>>>> = SpinLock::new(WordMap::new());
 
 /// Number of watches; 0 lets events return at once.
 static COUNT: AtomicUsize = AtomicUsize::new(0);
@@ -91,16 +96,15 @@ fn report(inode: &Arc<dyn Inode>, mask: Mask, cookie: u32, name: Option<&[u8]>) 
 
 fn watches_of(inode: &Arc<dyn Inode>) -> Vec<Arc<Watch>> {
     let watches = WATCHES.lock();
-    watches.get(&address(inode)).cloned().unwrap_or_default()
+    let list = watches.get(&address(inode));
+    list.map_or_else(Vec::new, |list| list.to_vec())
 }
 
 /// Adds a watch.
 pub(super) fn add(watch: &Arc<Watch>) {
     let mut watches = WATCHES.lock();
-    watches
-        .entry(address(&watch.inode))
-        .or_default()
-        .push(Arc::clone(watch));
+    let list = watches.get_or_default(address(&watch.inode));
+    list.push(Arc::clone(watch));
     COUNT.fetch_add(1, Ordering::Relaxed);
 }
 

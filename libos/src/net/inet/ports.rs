@@ -8,7 +8,8 @@
 //! accepted connections costs no more to check than one with a single listener. Which of several
 //! sockets gets what comes is not decided here.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
@@ -17,6 +18,7 @@ use crate::errno::{Errno, Result};
 use crate::sync::SpinLock;
 use crate::task::credentials::Id;
 use crate::time::Instant;
+use crate::word_map::WordMap;
 
 /// First and last port that is given out by itself (`net.ipv4.ip_local_port_range`).
 pub const EPHEMERAL: core::ops::RangeInclusive<u16> = 32_768..=60_999;
@@ -151,7 +153,7 @@ fn remove(claims: &mut Vec<(Claim, u32)>, claim: &Claim) {
 
 /// The ports of one protocol.
 pub struct Ports {
-    taken: BTreeMap<u16, Holders>,
+    taken: WordMap<u16, Box<Holders>>,
     /// Claims in TIME-WAIT, in the order of their ends.
     waiting: VecDeque<(Instant, u16, Claim)>,
 }
@@ -160,7 +162,7 @@ impl Ports {
     /// All free.
     pub const fn new() -> Self {
         Self {
-            taken: BTreeMap::new(),
+            taken: WordMap::new(),
             waiting: VecDeque::new(),
         }
     }
@@ -213,7 +215,7 @@ impl Ports {
 
     /// Takes `port` once more, without asking: an accepted connection shares its listener's port.
     pub fn hold(&mut self, port: u16, claim: Claim) {
-        add(&mut self.taken.entry(port).or_default().held, claim);
+        add(&mut self.taken.get_or_default(port).held, claim);
     }
 
     /// Gives a port back.
@@ -236,7 +238,7 @@ impl Ports {
             self.drop_oldest();
         }
         self.waiting.push_back((now.after(TIME_WAIT), port, claim));
-        add(&mut self.taken.entry(port).or_default().waiting, claim);
+        add(&mut self.taken.get_or_default(port).waiting, claim);
     }
 
     /// Changes a held claim without asking: SO_REUSEADDR after bind(2) counts at once.
@@ -486,7 +488,10 @@ mod tests {
         for _ in 0..1000 {
             ports.hold(80, own);
         }
-        assert_eq!(ports.taken[&80].held.len(), 1);
+        assert_eq!(
+            ports.taken.get(&80).map(|holders| holders.held.len()),
+            Some(1)
+        );
         for _ in 0..1000 {
             ports.release(80, &own);
         }

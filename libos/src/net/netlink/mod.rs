@@ -14,7 +14,7 @@ mod route;
 #[cfg(test)]
 mod tests;
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
@@ -33,6 +33,7 @@ use crate::net::socket::{Halves, Kind, Socket};
 use crate::sync::SpinLock;
 use crate::sync::wait::WaitQueue;
 use crate::user::Dest;
+use crate::word_map::WordMap;
 use message::{Reply, Request, flag};
 
 /// `NETLINK_ROUTE`.
@@ -71,7 +72,7 @@ mod option {
 }
 
 /// Port ids in use.
-static PORTS: SpinLock<BTreeMap<u32, Weak<NetlinkSocket>>> = SpinLock::new(BTreeMap::new());
+static PORTS: SpinLock<WordMap<u32, Weak<NetlinkSocket>>> = SpinLock::new(WordMap::new());
 
 /// An AF_NETLINK socket.
 pub struct NetlinkSocket {
@@ -131,7 +132,7 @@ impl NetlinkSocket {
     fn claim_port(&self, wanted: u32) -> Result<u32> {
         let pid = crate::task::with_current(|thread| thread.process().pid());
         let mut ports = PORTS.lock();
-        let is_free = |port: u32, ports: &BTreeMap<u32, Weak<Self>>| {
+        let is_free = |port: u32, ports: &WordMap<u32, Weak<Self>>| {
             ports.get(&port).is_none_or(|old| old.strong_count() == 0)
         };
         if wanted != 0 {
@@ -473,7 +474,7 @@ fn parse(address: &RawAddress) -> Result<(u32, u32)> {
 pub fn bound_ports() -> Vec<(u32, u32)> {
     let ports: Vec<_> = {
         let ports = PORTS.lock();
-        let open = |(port, socket): (&u32, &Weak<NetlinkSocket>)| Some((*port, socket.upgrade()?));
+        let open = |(port, socket): (u32, &Weak<NetlinkSocket>)| Some((port, socket.upgrade()?));
         ports.iter().filter_map(open).collect()
     };
     ports

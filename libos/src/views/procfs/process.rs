@@ -85,7 +85,7 @@ impl Listing for Tasks {
 
     fn names(&self) -> Vec<(Vec<u8>, FileType)> {
         let tids: Vec<Tid> =
-            with_current(|thread| thread.process().threads.lock().keys().copied().collect());
+            with_current(|thread| thread.process().threads.lock().keys().collect());
         tids.into_iter()
             .map(|tid| (alloc::format!("{tid}").into_bytes(), FileType::Directory))
             .collect()

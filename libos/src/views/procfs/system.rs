@@ -46,7 +46,7 @@ fn thread_count() -> usize {
 /// The load is what can run now: averages are not kept.
 pub fn loadavg(_: Tid) -> Vec<u8> {
     let running = crate::sched::runnable() + 1;
-    let last = with_current(|thread| thread.process().threads.lock().keys().last().copied());
+    let last = with_current(|thread| thread.process().threads.lock().keys().next_back());
     text(|out| {
         let (threads, last) = (thread_count(), last.unwrap_or(0));
         writeln!(

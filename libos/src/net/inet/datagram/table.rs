@@ -6,12 +6,13 @@
 //!
 //! Sockets are held weakly: one that is gone is skipped, and removed when its port changes next.
 
-use alloc::collections::BTreeMap;
+use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
 use crate::net::inet::address::Family;
+use crate::word_map::WordMap;
 
 /// What a socket wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,21 +91,24 @@ struct Entry<S> {
 
 /// The sockets of one protocol, by port.
 pub struct Table<S> {
-    /// The key is a `usize` because the libOS has that kind of map already: 5 KiB less.
-    ports: BTreeMap<usize, Vec<Entry<S>>>,
+    #[expect(
+        clippy::box_collection,
+        reason = "a value of a `WordMap` is one pointer"
+    )]
+    ports: WordMap<u16, Box<Vec<Entry<S>>>>,
 }
 
 impl<S> Table<S> {
     /// Without sockets.
     pub const fn new() -> Self {
         Self {
-            ports: BTreeMap::new(),
+            ports: WordMap::new(),
         }
     }
 
     /// Adds a socket at `port`, or changes what it wants there.
     pub fn put(&mut self, port: u16, key: Key, socket: &Weak<S>) {
-        let entries = self.ports.entry(port.into()).or_default();
+        let entries = self.ports.get_or_default(port);
         if let Some(entry) = entries.iter_mut().find(|entry| entry.socket.ptr_eq(socket)) {
             entry.key = key;
             return;
@@ -117,17 +121,17 @@ impl<S> Table<S> {
 
     /// Removes a socket from `port`.
     pub fn remove(&mut self, port: u16, socket: &Weak<S>) {
-        if let Some(entries) = self.ports.get_mut(&port.into()) {
+        if let Some(entries) = self.ports.get_mut(&port) {
             entries.retain(|entry| !entry.socket.ptr_eq(socket) && entry.socket.strong_count() > 0);
             if entries.is_empty() {
-                self.ports.remove(&port.into());
+                self.ports.remove(&port);
             }
         }
     }
 
     /// The socket that fits best; the youngest of several, or by `hash` one of a group that shares.
     pub fn find(&self, port: u16, ends: &Ends, hash: impl FnOnce() -> u32) -> Option<Arc<S>> {
-        let entries = self.ports.get(&port.into())?;
+        let entries = self.ports.get(&port)?;
         let mut best: Option<(u32, &Entry<S>)> = None;
         for entry in entries.iter().rev() {
             if let Some(score) = entry.key.score(ends)
@@ -153,7 +157,10 @@ impl<S> Table<S> {
 
     /// All sockets that fit.
     pub fn find_all(&self, port: u16, ends: &Ends) -> Vec<Arc<S>> {
-        let entries = self.ports.get(&port.into()).map_or(&[][..], Vec::as_slice);
+        let entries = self
+            .ports
+            .get(&port)
+            .map_or(&[][..], |entries| &entries[..]);
         entries
             .iter()
             .filter(|entry| entry.key.score(ends).is_some())
@@ -163,7 +170,7 @@ impl<S> Table<S> {
 
     /// Visits all sockets there are.
     pub fn each(&self, mut visit: impl FnMut(&S)) {
-        for entry in self.ports.values().flatten() {
+        for entry in self.ports.values().flat_map(|entries| entries.iter()) {
             if let Some(socket) = entry.socket.upgrade() {
                 visit(&socket);
             }
@@ -172,13 +179,14 @@ impl<S> Table<S> {
 
     /// All sockets there are, with their ports.
     pub fn all(&self) -> Vec<(u16, Arc<S>)> {
-        let one = |(port, entries): (&usize, &Vec<Entry<S>>)| {
-            // Each key was a port.
-            let port = u16::try_from(*port).unwrap_or_default();
+        let one = |port: u16, entries: &[Entry<S>]| {
             let open = entries.iter().filter_map(|entry| entry.socket.upgrade());
             open.map(move |socket| (port, socket)).collect::<Vec<_>>()
         };
-        self.ports.iter().flat_map(one).collect()
+        self.ports
+            .iter()
+            .flat_map(|(port, entries)| one(port, entries))
+            .collect()
     }
 }
 

@@ -7,7 +7,7 @@
 //! A request that finds the queue full waits as a SYN that is sent again and again: it gets its turn
 //! when accept(2) makes room, or times out at the side that asked.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::hash::{BuildHasher, Hasher};
@@ -23,6 +23,7 @@ use crate::sorted_map::SortedMap;
 use crate::sync::SpinLock;
 use crate::time::Instant;
 use crate::time::timer;
+use crate::word_map::WordMap;
 
 /// Most connections that wait in one listener (`net.core.somaxconn`).
 const MAX_BACKLOG: usize = 4096;
@@ -33,7 +34,7 @@ pub struct Listening {
     backlog: usize,
     pending: VecDeque<Arc<TcpSocket>>,
     /// Connections that are shown to accept(2) when data come (TCP_DEFER_ACCEPT), by their tokens.
-    deferred: BTreeMap<u64, Arc<TcpSocket>>,
+    deferred: WordMap<u64, Arc<TcpSocket>>,
     /// Sockets of this process whose requests found no room.
     requests: VecDeque<Weak<TcpSocket>>,
 }
@@ -178,7 +179,7 @@ impl TcpSocket {
         state.listening = Some(alloc::boxed::Box::new(Listening {
             backlog,
             pending: VecDeque::new(),
-            deferred: BTreeMap::new(),
+            deferred: WordMap::new(),
             requests: VecDeque::new(),
         }));
         drop(state);
@@ -330,8 +331,10 @@ impl TcpSocket {
             (state.listening.take(), port)
         };
         strike(port, &self.me);
-        let Some(listening) = listening else { return };
-        let deferred = listening.deferred.into_values();
+        let Some(mut listening) = listening else {
+            return;
+        };
+        let deferred = listening.deferred.take_values();
         for child in listening.pending.into_iter().chain(deferred) {
             child.abort();
         }
