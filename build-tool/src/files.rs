@@ -1,8 +1,11 @@
 //! Files of the host, read and written with errors that name them.
 
 use anyhow::{Context, Result, bail};
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::path::Path;
+
+/// How many bytes are written at once.
+const BUFFER: usize = 256 << 10;
 
 /// The whole content of a regular file.
 ///
@@ -25,6 +28,14 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
 /// # Errors
 /// The directory is missing or cannot be written, or `path` is a directory.
 pub fn write(path: &Path, content: &[u8]) -> Result<()> {
+    write_with(path, |out| Ok(out.write_all(content)?))
+}
+
+/// As [`write`], with what `fill` writes.
+///
+/// # Errors
+/// As [`write`], and what `fill` returns.
+pub fn write_with(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -37,8 +48,11 @@ pub fn write(path: &Path, content: &[u8]) -> Result<()> {
     }
     let mut file = tempfile::NamedTempFile::new_in(directory)
         .with_context(|| format!("could not write into {}", directory.display()))?;
-    file.write_all(content)
-        .with_context(|| format!("could not write {}", path.display()))?;
+    let unwritable = || format!("could not write {}", path.display());
+    let mut out = BufWriter::with_capacity(BUFFER, file.as_file_mut());
+    fill(&mut out).with_context(unwritable)?;
+    out.flush().with_context(unwritable)?;
+    drop(out);
     set_usual_mode(file.as_file())?;
     file.persist(path)
         .with_context(|| format!("could not write {}", path.display()))?;

@@ -25,13 +25,13 @@ pub struct Request<'a> {
     pub settings: &'a Settings,
     /// The path that the program sees as its own.
     pub exe_path: String,
-    /// The root file system, as an archive; empty if there is none.
-    pub rootfs: Vec<u8>,
+    /// Length of the root file system, which belongs behind the image's file; 0 if there is none.
+    pub rootfs_len: u64,
 }
 
 /// A new image.
 pub struct Made {
-    /// The bytes of its file.
+    /// The bytes of its file up to the root file system.
     pub file: Vec<u8>,
     /// What the user should know, one sentence each.
     pub remarks: Vec<String>,
@@ -62,13 +62,12 @@ pub fn make(request: Request<'_>) -> Result<Made> {
         loaded(libos),
         output.stubs,
         sites,
-        request.rootfs,
+        // The last one: it is appended by the caller.
+        Vec::new(),
     ];
-    let tail = Tail::place(
-        bases.stubs,
-        [Blob::Stubs, Blob::Sites, Blob::Program, Blob::Rootfs]
-            .map(|blob| to_u64(blobs[blob as usize].len())),
-    );
+    let [stubs, sites, program_len] =
+        [Blob::Stubs, Blob::Sites, Blob::Program].map(|blob| to_u64(blobs[blob as usize].len()));
+    let tail = Tail::place(bases.stubs, [stubs, sites, program_len, request.rootfs_len]);
     let manifest = manifest(
         request.settings,
         request.exe_path,

@@ -43,6 +43,65 @@ impl Drop for Announced {
     }
 }
 
+/// Shows how much of a long step is done, on a terminal's standard error.
+pub struct Counted {
+    what: &'static str,
+    files: u64,
+    bytes: u64,
+    of: u64,
+    began: Instant,
+    shown: Option<Instant>,
+    silent: bool,
+}
+
+impl Counted {
+    /// Begins a step that handles about `of` bytes.
+    pub fn begin(what: &'static str, of: u64) -> Self {
+        Self {
+            what,
+            files: 0,
+            bytes: 0,
+            of,
+            began: Instant::now(),
+            shown: None,
+            silent: !std::io::stderr().is_terminal(),
+        }
+    }
+
+    /// A file of so many bytes is done.
+    pub fn add(&mut self, bytes: u64) {
+        self.files += 1;
+        self.bytes += bytes;
+        let due = match self.shown {
+            Some(shown) => shown.elapsed() > Duration::from_millis(200),
+            None => self.began.elapsed() > Duration::from_secs(1),
+        };
+        if due && !self.silent {
+            eprint!("\r{}\x1b[K", self.text());
+            self.shown = Some(Instant::now());
+        }
+    }
+
+    fn text(&self) -> String {
+        let megabytes = |bytes: u64| bytes >> 20;
+        format!(
+            "{}: {} files, {} of {} MiB",
+            self.what,
+            self.files,
+            megabytes(self.bytes),
+            megabytes(self.of)
+        )
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        if self.shown.is_some() {
+            eprintln!("\r{}\x1b[K", self.text());
+        }
+    }
+}
+
 /// Times of steps, for `--step-times`.
 pub struct Steps {
     shown: bool,
@@ -65,5 +124,18 @@ impl Steps {
             eprintln!("step: {step} {milliseconds:.1} ms");
         }
         self.began = Instant::now();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_and_bytes_are_counted() {
+        let mut counted = Counted::begin("packing", 3 << 20);
+        counted.add(1 << 20);
+        counted.add(1 << 19);
+        assert_eq!(counted.text(), "packing: 2 files, 1 of 3 MiB");
     }
 }

@@ -7,7 +7,7 @@
 
 use crate::config::Settings;
 use crate::files;
-use crate::rootfs::Tree;
+use crate::rootfs::Root;
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
@@ -29,7 +29,7 @@ impl Stamp {
         libos: Option<&Path>,
         settings: &Settings,
         exe_path: &str,
-        tree: &Tree,
+        root: &Root,
     ) -> Result<Self> {
         let tool = std::env::current_exe().context("finding this program's own file")?;
         let mut inputs = Sha256::new();
@@ -41,7 +41,7 @@ impl Stamp {
         add(identity(program)?);
         add(libos.map_or(Ok(String::new()), identity)?);
         add(format!("{settings:?} {exe_path:?}"));
-        tree.describe(&mut add);
+        root.describe(&mut add);
         Ok(Self {
             inputs: hexadecimal(&inputs.finalize()),
         })
@@ -95,6 +95,7 @@ pub fn hexadecimal(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
     use crate::config::Config;
+    use crate::rootfs::Tree;
 
     struct Fixture {
         directory: tempfile::TempDir,
@@ -119,7 +120,7 @@ mod tests {
                 None,
                 &settings,
                 "/bin/x",
-                &Tree::default(),
+                &Root::Tree(Tree::default()),
             )
             .expect("files are there")
         }

@@ -49,6 +49,8 @@ pub struct Build {
     #[command(flatten)]
     pub cargo: Common,
     #[command(flatten)]
+    pub root: RootFs,
+    #[command(flatten)]
     pub making: Making,
 }
 
@@ -139,11 +141,22 @@ pub struct Image {
     /// Configuration, with the keys of [package.metadata.libos]
     #[arg(long, value_name = "libos.toml")]
     pub config: Option<PathBuf>,
+    #[command(flatten)]
+    pub root: RootFs,
+    #[command(flatten)]
+    pub making: Making,
+}
+
+/// Options that say what the root file system holds.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Root file system")]
+pub struct RootFs {
+    /// Take a directory, a TAR archive or an EROFS image as the root file system
+    #[arg(long, value_name = "DIR|TAR|EROFS")]
+    pub rootfs: Option<PathBuf>,
     /// Put a host file or directory into the root file system
     #[arg(long, value_name = "HOST:GUEST")]
     pub root_file: Vec<String>,
-    #[command(flatten)]
-    pub making: Making,
 }
 
 /// Options of every command that makes images.

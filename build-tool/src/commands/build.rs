@@ -5,6 +5,7 @@ use crate::cargo::artifacts::{self, Executable, Outcome};
 use crate::cargo::metadata;
 use crate::cli;
 use crate::config::Settings;
+use crate::rootfs::Root;
 use anyhow::{Context, Result};
 use cargo_metadata::Metadata;
 use std::collections::BTreeSet;
@@ -78,6 +79,7 @@ fn make(
     let package = metadata::package(metadata, &executable.package)?;
     let mut config = making::package_config(package.manifest_path.as_std_path())?;
     config.mode = options.making.mode.map(Into::into).or(config.mode);
+    making::choose_root(&mut config, &options.root)?;
     let settings = Settings::decide(&executable.name, config)
         .with_context(|| format!("in the configuration of {}", package.name))?;
     if let Some(directory) = output.parent() {
@@ -88,7 +90,7 @@ fn make(
         program: &executable.path,
         settings: &settings,
         exe_path: format!("/bin/{}", settings.name),
-        tree: making::root_file_system(&settings.files)?,
+        root: Root::of(&settings)?,
         output: &output,
         making: &options.making,
     };

@@ -2,7 +2,8 @@
 
 use super::making::{self, Job};
 use crate::cli;
-use crate::config::{Config, FileSpec, Settings};
+use crate::config::{Config, Settings};
+use crate::rootfs::Root;
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::process::ExitCode;
@@ -17,7 +18,7 @@ pub fn perform(options: &cli::Image) -> Result<ExitCode> {
         program: &options.program,
         settings: &settings,
         exe_path: format!("/bin/{}", settings.name),
-        tree: making::root_file_system(&settings.files)?,
+        root: Root::of(&settings)?,
         output: &options.output,
         making: &options.making,
     }
@@ -39,10 +40,7 @@ fn settings(options: &cli::Image) -> Result<Settings> {
         None => Config::default(),
     };
     config.mode = options.making.mode.map(Into::into).or(config.mode);
-    let files = config.files.get_or_insert_default();
-    for pair in &options.root_file {
-        files.push(root_file(pair)?);
-    }
+    making::choose_root(&mut config, &options.root)?;
     Settings::decide(&name, config)
 }
 
@@ -55,15 +53,4 @@ fn file_stem(program: &Path) -> Result<String> {
         )
     })?;
     Ok(name.to_owned())
-}
-
-fn root_file(pair: &str) -> Result<FileSpec> {
-    let Some((source, target)) = pair.rsplit_once(':') else {
-        bail!("--root-file: expected HOST:GUEST, found {pair:?}");
-    };
-    Ok(FileSpec {
-        source: source.into(),
-        target: target.to_owned(),
-        mode: None,
-    })
 }

@@ -1,15 +1,15 @@
 //! Makes an image in a file, unless it is already there: what `build`, `image` and the test runner share.
 
-use crate::cli::Making;
+use crate::cli::{self, Making};
 use crate::config::{self, Config, FileSpec, Settings};
 use crate::elf;
 use crate::files;
 use crate::image::{self, Request};
 use crate::libos::Libos;
 use crate::progress::{Announced, Steps};
-use crate::rootfs::{Owner, Tree};
+use crate::rootfs::Root;
 use crate::stamp::Stamp;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::path::Path;
 
 /// An image to be made.
@@ -21,7 +21,7 @@ pub struct Job<'a> {
     /// The path that the program sees as its own.
     pub exe_path: String,
     /// Its root file system.
-    pub tree: Tree,
+    pub root: Root,
     /// Where the image goes.
     pub output: &'a Path,
     /// Options of the command line.
@@ -40,7 +40,7 @@ impl Job<'_> {
             libos,
             self.settings,
             &self.exe_path,
-            &self.tree,
+            &self.root,
         )?;
         if stamp.matches(self.output) {
             return Ok(());
@@ -64,21 +64,24 @@ impl Job<'_> {
         steps.done("read the program");
         let libos = Libos::load(self.making.libos.as_deref())?;
         steps.done("load the libOS");
-        let rootfs = self.tree.to_cpio()?;
-        steps.done("pack the root file system");
+        let rootfs = self.root.plan()?;
+        steps.done("lay out the root file system");
         let made = image::make(Request {
             program: &program,
             libos: &libos,
             settings: self.settings,
             exe_path: self.exe_path,
-            rootfs,
+            rootfs_len: rootfs.len(),
         })
         .with_context(unfit)?;
         steps.done("make the image");
         for remark in &made.remarks {
             eprintln!("note: {}: {remark}", self.settings.name);
         }
-        files::write(self.output, &made.file)?;
+        files::write_with(self.output, |out| {
+            out.write_all(&made.file)?;
+            rootfs.write(out)
+        })?;
         steps.done("write the image");
         Ok(())
     }
@@ -111,22 +114,26 @@ fn text(path: &Path) -> Result<String> {
         .with_context(|| format!("expected UTF-8 text in {}", path.display()))
 }
 
-/// The tree that `files` describes.
+/// Takes over what the command line says of the root file system.
 ///
 /// # Errors
-/// A source is missing or unreadable, or a target has no place.
-pub fn root_file_system(files: &[FileSpec]) -> Result<Tree> {
-    let mut tree = Tree::default();
-    for file in files {
-        let target = file.target.as_bytes();
-        tree.copy(
-            &file.source,
-            target,
-            Owner::Root,
-            file.permissions()?,
-            &|_| false,
-        )
-        .context("filling the root file system")?;
+/// A pair of names is not one.
+pub fn choose_root(config: &mut Config, options: &cli::RootFs) -> Result<()> {
+    config.rootfs = options.rootfs.clone().or(config.rootfs.take());
+    let files = config.files.get_or_insert_default();
+    for pair in &options.root_file {
+        files.push(root_file(pair)?);
     }
-    Ok(tree)
+    Ok(())
+}
+
+fn root_file(pair: &str) -> Result<FileSpec> {
+    let Some((source, target)) = pair.rsplit_once(':') else {
+        bail!("--root-file: expected HOST:GUEST, found {pair:?}");
+    };
+    Ok(FileSpec {
+        source: source.into(),
+        target: target.to_owned(),
+        mode: None,
+    })
 }

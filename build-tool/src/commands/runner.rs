@@ -9,9 +9,9 @@ use crate::cli;
 use crate::config::{Settings, size};
 use crate::elf::parse::{self, ParseError};
 use crate::files;
-use crate::rootfs::{Owner, Tree};
+use crate::rootfs::{Owner, Root};
 use crate::tender::{self, RunOptions};
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
@@ -36,7 +36,7 @@ pub fn perform(options: &cli::Runner) -> Result<ExitCode> {
         program: &program,
         settings: &settings,
         exe_path: path_text(&program)?,
-        tree: tree(&settings, &program, &options.images)?,
+        root: root(&settings, &program, &options.images)?,
         output: &output,
         making: &options.making,
     }
@@ -124,8 +124,14 @@ fn manifest_directory() -> Option<PathBuf> {
 }
 
 /// What the configuration asks for, the package's files, and what its build script wrote.
-fn tree(settings: &Settings, program: &Path, images: &Path) -> Result<Tree> {
-    let mut tree = making::root_file_system(&settings.files)?;
+fn root(settings: &Settings, program: &Path, images: &Path) -> Result<Root> {
+    let mut tree = match Root::of(settings)? {
+        Root::Tree(tree) => tree,
+        Root::Image { path, .. } => bail!(
+            "expected a directory or TAR as the key `rootfs` of a tested package, found an EROFS image at {}: the package's files cannot be added to it",
+            path.display()
+        ),
+    };
     let skip = |path: &Path| {
         is_build_output(path, images) || path.file_name().is_some_and(|name| name == ".git")
     };
@@ -154,7 +160,7 @@ fn tree(settings: &Settings, program: &Path, images: &Path) -> Result<Tree> {
             tree.directory(directory.as_os_str().as_bytes())?;
         }
     }
-    Ok(tree)
+    Ok(Root::Tree(tree))
 }
 
 /// Whether cargo builds there: the directory of this build, or one that cargo has marked.

@@ -32,7 +32,9 @@ pub struct Config {
     pub hostname: Option<String>,
     /// `"strict"` or `"compat"`.
     pub mode: Option<Mode>,
-    /// Host files for the root file system.
+    /// The root file system: a directory, a TAR archive or an EROFS image of the host.
+    pub rootfs: Option<PathBuf>,
+    /// Host files for the root file system, over that.
     pub files: Option<Vec<FileSpec>>,
     /// Devices beyond the console.
     pub devices: Option<Vec<DeviceSpec>>,
@@ -75,6 +77,7 @@ impl Config {
             cwd: self.cwd.or(weaker.cwd),
             hostname: self.hostname.or(weaker.hostname),
             mode: self.mode.or(weaker.mode),
+            rootfs: self.rootfs.or(weaker.rootfs),
             files: self.files.or(weaker.files),
             devices: self.devices.or(weaker.devices),
             network: self.network.or(weaker.network),
@@ -106,7 +109,9 @@ pub struct Settings {
     pub hostname: String,
     /// How strict.
     pub mode: Mode,
-    /// Files for the root file system.
+    /// What the root file system is made of.
+    pub rootfs: Option<PathBuf>,
+    /// Files over that.
     pub files: Vec<FileSpec>,
     /// Devices.
     pub devices: Vec<Device>,
@@ -138,6 +143,7 @@ impl Settings {
             cwd: config.cwd.unwrap_or_else(|| "/".into()),
             hostname: config.hostname.unwrap_or_else(|| hostname(name)),
             mode: config.mode.unwrap_or_default(),
+            rootfs: config.rootfs,
             files: config.files.unwrap_or_default(),
             devices: devices(config.devices.unwrap_or_default())?,
             network: config.network,

@@ -45,6 +45,9 @@ pub fn from_manifest(text: &str, path: &Path) -> Result<Config> {
 /// Makes host paths relative to the file that names them.
 fn anchor(config: &mut Config, path: &Path) {
     let directory = path.parent().unwrap_or(Path::new(""));
+    if let Some(rootfs) = &mut config.rootfs {
+        *rootfs = directory.join(&*rootfs);
+    }
     for file in config.files.iter_mut().flatten() {
         file.source = directory.join(&file.source);
     }
@@ -101,6 +104,7 @@ mod tests {
             cwd = "/data"
             hostname = "box"
             mode = "compat"
+            rootfs = "tree.tar"
             files = [{ source = "assets", target = "/data" }]
             devices = []
             network = "user"
@@ -111,6 +115,7 @@ mod tests {
             config.files.expect("given")[0].source,
             PathBuf::from("app/assets")
         );
+        assert_eq!(config.rootfs, Some(PathBuf::from("app/tree.tar")));
         assert_eq!(config.mode, Some(libos_abi::manifest::Mode::Compat));
         assert_eq!(config.network, Some(libos_abi::manifest::Network::User));
         assert_eq!(config.publish.map(|ports| ports.len()), Some(2));
@@ -132,8 +137,8 @@ mod tests {
     fn the_listed_keys_are_the_valid_ones() {
         let message = refused("zzz = 1");
         let keys = [
-            "memory", "args", "env", "cwd", "hostname", "mode", "files", "devices", "network",
-            "publish",
+            "memory", "args", "env", "cwd", "hostname", "mode", "rootfs", "files", "devices",
+            "network", "publish",
         ];
         for key in keys {
             assert!(message.contains(key), "{key}: {message}");

@@ -1,21 +1,27 @@
 //! Copies files and directories of the host into a root file system.
 //!
-//! Symbolic links stay links. Sockets, pipes and devices are left out: the libOS has its own.
+//! Symbolic links stay links, names of one file stay so. With their owners, devices and extended
+//! attributes are kept as well; otherwise sockets, pipes and devices are left out, since the libOS has
+//! its own.
 
 use super::{Content, Entry, Tree};
 use anyhow::{Context, Result, bail};
+use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::fs::Metadata;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+/// Linux's limits of a list of names and of a value, in bytes.
+const XATTR_MAX: usize = 65_536;
+
 /// Who owns the copies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {
     /// Root, whoever built the image.
     Root,
-    /// The host file's owner.
+    /// The host file's owner, and all else that it has.
     Same,
 }
 
@@ -54,6 +60,8 @@ impl Tree {
             );
         };
         entry.mode = mode.unwrap_or(entry.mode);
+        // Alone it may differ from the file's other names.
+        entry.link = None;
         self.insert(target, entry)
     }
 
@@ -97,7 +105,18 @@ fn join(directory: &[u8], name: &OsStr) -> Vec<u8> {
     path
 }
 
-/// `None` for what is neither file, directory nor link.
+/// Tells versions of a file apart: inode, length and time of change.
+pub fn version(metadata: &Metadata) -> String {
+    format!(
+        "{} {} {}.{}",
+        metadata.ino(),
+        metadata.len(),
+        metadata.ctime(),
+        metadata.ctime_nsec()
+    )
+}
+
+/// `None` for what is left out.
 fn entry(path: &Path, metadata: &Metadata, owner: Owner) -> Result<Option<Entry>> {
     let content = if metadata.is_dir() {
         Content::Directory
@@ -108,13 +127,16 @@ fn entry(path: &Path, metadata: &Metadata, owner: Owner) -> Result<Option<Entry>
     } else if metadata.is_file() {
         Content::HostFile {
             path: path.to_owned(),
-            version: format!(
-                "{} {} {}.{}",
-                metadata.ino(),
-                metadata.len(),
-                metadata.ctime(),
-                metadata.ctime_nsec()
-            ),
+            start: 0,
+            len: metadata.len(),
+            sparse: metadata.blocks().saturating_mul(512) < metadata.len(),
+            version: version(metadata),
+        }
+    } else if owner == Owner::Same {
+        let device = metadata.rdev();
+        Content::Special {
+            kind: metadata.mode() & 0o170_000,
+            device: [rustix::fs::major(device), rustix::fs::minor(device)],
         }
     } else {
         return Ok(None);
@@ -126,8 +148,45 @@ fn entry(path: &Path, metadata: &Metadata, owner: Owner) -> Result<Option<Entry>
             Owner::Root => [0, 0],
             Owner::Same => [metadata.uid(), metadata.gid()],
         },
-        mtime: u32::try_from(metadata.mtime().max(0)).unwrap_or(u32::MAX),
+        mtime: (
+            metadata.mtime(),
+            u32::try_from(metadata.mtime_nsec()).unwrap_or(0),
+        ),
+        xattrs: match owner {
+            Owner::Root => Vec::new(),
+            Owner::Same => xattrs(path).with_context(|| {
+                format!("could not read extended attributes of {}", path.display())
+            })?,
+        },
+        link: (metadata.nlink() > 1 && !metadata.is_dir())
+            .then_some((metadata.dev(), metadata.ino())),
     }))
+}
+
+/// The extended attributes of `path` itself; none where there can be none.
+fn xattrs(path: &Path) -> std::io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    let mut names = vec![0; XATTR_MAX];
+    let len = match rustix::fs::llistxattr(path, &mut names[..]) {
+        Ok(len) => len,
+        Err(Errno::OPNOTSUPP) => 0,
+        Err(error) => return Err(error.into()),
+    };
+    let mut found = Vec::new();
+    for name in names[..len].split(|&byte| byte == 0) {
+        // What the host's security module says of a file means nothing in the image.
+        if name.is_empty() || name == b"security.selinux" {
+            continue;
+        }
+        let mut value = vec![0; XATTR_MAX];
+        match rustix::fs::lgetxattr(path, name, &mut value[..]) {
+            Ok(len) => value.truncate(len),
+            // Gone since, or only for readers with more rights.
+            Err(Errno::NODATA | Errno::PERM) => continue,
+            Err(error) => return Err(error.into()),
+        }
+        found.push((name.to_vec(), value));
+    }
+    Ok(found)
 }
 
 #[cfg(test)]

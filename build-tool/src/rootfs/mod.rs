@@ -1,16 +1,20 @@
 //! The root file system inside an image: a tree of entries, filled from the host or by hand.
 //!
-//! Main type: [`Tree`]. [`host`] copies host files into it; [`cpio`] writes it. Paths are absolute
-//! guest paths without `.` and `..`; missing parents appear as directories.
+//! Main types: [`Tree`], and [`Root`], which may be a finished image instead. [`host`] and [`tar`] copy
+//! files into a tree; [`erofs`] writes it. Paths are absolute guest paths without `.` and `..`; missing
+//! parents appear as directories.
 
-mod cpio;
+mod erofs;
 mod host;
+mod root;
+mod tar;
 
 use anyhow::{Result, bail};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 pub use host::Owner;
+pub use root::Root;
 
 /// What an entry is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,23 +22,32 @@ pub enum Content {
     /// A directory.
     Directory,
     /// A regular file.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "so far all files come from the host")
-    )]
     File(Vec<u8>),
     /// A regular file of the host, read when the tree is written.
     HostFile {
         /// Where it is.
         path: PathBuf,
-        /// Tells its versions apart: inode, length and time of change.
+        /// Where in it the file begins, in bytes: an archive holds many.
+        start: u64,
+        /// Its length in bytes.
+        len: u64,
+        /// Whether it may have holes.
+        sparse: bool,
+        /// Tells versions of `path` apart: inode, length and time of change.
         version: String,
     },
     /// A symbolic link to this target.
     Symlink(Vec<u8>),
+    /// A device, fifo or socket.
+    Special {
+        /// Its type, as `st_mode & S_IFMT`.
+        kind: u32,
+        /// Major and minor number, of devices.
+        device: [u32; 2],
+    },
 }
 
-/// One file, directory or symbolic link.
+/// One file, directory, link or device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// What it is.
@@ -43,8 +56,12 @@ pub struct Entry {
     pub mode: u32,
     /// Owner and group.
     pub owner: [u32; 2],
-    /// Modification time, in seconds since 1970; before that and beyond 2106 cannot be told.
-    pub mtime: u32,
+    /// Modification time: seconds since 1970, and nanoseconds.
+    pub mtime: (i64, u32),
+    /// Extended attributes: name and value.
+    pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+    /// What all names of a file with several share.
+    pub link: Option<(u64, u64)>,
 }
 
 impl Entry {
@@ -54,7 +71,9 @@ impl Entry {
             content: Content::Directory,
             mode: 0o755,
             owner: [0, 0],
-            mtime: 0,
+            mtime: (0, 0),
+            xattrs: Vec::new(),
+            link: None,
         }
     }
 }

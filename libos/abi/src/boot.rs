@@ -186,7 +186,7 @@ pub struct BootInfo {
     pub vdso: Span,
     /// Address of the vDSO's `clock_gettime(clockid_t, struct timespec *)`, or 0.
     pub vdso_clock_gettime: u64,
-    /// Read-only root file system: a `newc` cpio archive; length 0 if there is none.
+    /// Read-only root file system: an EROFS image without compression; length 0 if there is none.
     pub rootfs: Span,
     /// Private memory, readable and writable, zero, reserved without being committed. The libOS
     /// takes its heap from it and hands the rest out as the application's memory.

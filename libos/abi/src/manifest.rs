@@ -44,7 +44,7 @@ pub struct Layout {
     pub sites: Range,
     /// The application's ELF file; its end may be compressed, see [`crate::image::PackedFile`].
     pub app_file: Range,
-    /// The root file system, a `newc` cpio archive; length 0 if there is none.
+    /// The root file system, an EROFS image without compression; length 0 if there is none.
     pub rootfs: Range,
 }
 

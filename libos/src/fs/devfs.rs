@@ -7,9 +7,8 @@
 use alloc::sync::Arc;
 
 use crate::errno::{Errno, Result};
-use crate::fs::cpio::device;
 use crate::fs::file::{File, Io, OpenFlags, Written};
-use crate::fs::inode::{FileType, Inode, NewNode, Ownership};
+use crate::fs::inode::{FileType, Inode, NewNode, Ownership, device_number as device};
 use crate::fs::pipe::fifo::Fifo;
 use crate::fs::tmpfs::{Node, TmpFs};
 use crate::sync::SpinLock;

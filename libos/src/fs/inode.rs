@@ -121,6 +121,12 @@ impl Metadata {
     }
 }
 
+/// A device number as stat(2) encodes it.
+pub const fn device_number(major: u32, minor: u32) -> u64 {
+    let (major, minor) = (major as u64, minor as u64);
+    (minor & 0xff) | (major & 0xfff) << 8 | (minor & !0xff) << 12 | (major & !0xfff) << 32
+}
+
 /// Who may do what with an inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ownership {

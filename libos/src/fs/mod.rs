@@ -6,7 +6,7 @@
 //! - [`fdtable::FdTable`]: a process's descriptors.
 //! - [`poll::PollEvents`] says what is ready; it is [`crate::sync`]'s.
 //! - [`inode::Inode`]: what a file system implements, and [`vfs`]: names, mounts, path walks.
-//! - [`tmpfs`]: the file system in memory, over the image's archive ([`cpio`]).
+//! - [`tmpfs`]: the file system in memory, over the image's own ([`root_image`]).
 //! - [`devfs`] behind `/dev`; [`pseudo`]: what [`crate::views`] builds `/proc` and `/sys` of.
 //! - [`packed`], [`inflate`]: the program's own file, of which a part is compressed.
 //! - [`mapping`]: mmap(2) of a file. [`locks`]: flock(2) and fcntl(2) locks. [`root`]: where absolute names begin.
@@ -14,7 +14,6 @@
 pub mod blocking;
 pub mod caller;
 pub mod console;
-pub mod cpio;
 pub mod devfs;
 pub mod epoll;
 pub mod eventfd;
@@ -31,6 +30,7 @@ pub mod packed;
 pub mod pipe;
 pub mod pseudo;
 pub mod root;
+pub mod root_image;
 pub mod signalfd;
 pub mod timerfd;
 pub mod tmpfs;

@@ -1,15 +1,16 @@
-//! Bytes of a file in the image, the end of which may be compressed.
+//! Bytes of a file in the image, which may not lie in one piece.
 //!
-//! Main types: [`FileBytes`], [`Packed`]. That is the program's own file: what its segments show lies
-//! in memory as it is; the rest, symbols above all, is only read for a backtrace, and unpacked when it
-//! first is. Neighbours: [`crate::fs::tmpfs`] and the crash report read it; the build tool writes it
-//! ([`PackedFile`]).
+//! Main types: [`FileBytes`], [`Rest`], [`Packed`]. The program's own file is such: what its segments
+//! show lies in memory as it is; the rest, symbols above all, is only read for a backtrace, and unpacked
+//! when it first is. So are files of the root image with a tail or with holes. Neighbours:
+//! [`crate::fs::tmpfs`] and the crash report read it; the build tool writes it ([`PackedFile`]).
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use libos_abi::boot::Span;
 use libos_abi::image::PackedFile;
+use libos_erofs::{Chunks, Run};
 use object::read::ReadRef;
 
 use crate::fs::inflate::inflate;
@@ -21,7 +22,66 @@ pub struct FileBytes {
     /// The beginning, or all.
     pub plain: &'static [u8],
     /// What follows.
-    pub rest: Option<&'static Packed>,
+    pub rest: Rest,
+}
+
+/// What follows the beginning of a file.
+#[derive(Clone, Copy, Default)]
+pub enum Rest {
+    /// Nothing.
+    #[default]
+    None,
+    /// These bytes.
+    Plain(&'static [u8]),
+    /// Bytes that are unpacked first.
+    Packed(&'static Packed),
+    /// Chunks of the root image.
+    Chunks(&'static Chunks<'static>),
+}
+
+impl Rest {
+    /// How many bytes there are.
+    pub fn len(self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Plain(bytes) => bytes.len(),
+            Self::Packed(packed) => packed.len(),
+            Self::Chunks(chunks) => usize::try_from(chunks.size()).unwrap_or(usize::MAX),
+        }
+    }
+
+    /// Whether there is nothing.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes from `offset` on as far as they lie together; none at the end.
+    fn run_from(self, offset: usize) -> &'static [u8] {
+        /// What holes show.
+        static ZEROES: [u8; 512] = [0; 512];
+        let bytes = match self {
+            Self::None => &[],
+            Self::Plain(bytes) => bytes,
+            Self::Packed(packed) => packed.unpacked(),
+            Self::Chunks(chunks) => {
+                return match chunks.run(offset as u64) {
+                    Run::Bytes(bytes) => bytes,
+                    Run::Hole(len) => {
+                        &ZEROES[..usize::try_from(len).map_or(512, |len| len.min(512))]
+                    }
+                };
+            }
+        };
+        bytes.get(offset..).unwrap_or(&[])
+    }
+
+    /// The bytes, if they lie together.
+    fn whole(self) -> &'static [u8] {
+        match self {
+            Self::Chunks(_) => &[],
+            other => other.run_from(0),
+        }
+    }
 }
 
 impl FileBytes {
@@ -38,7 +98,7 @@ impl FileBytes {
         };
         Self {
             plain: &part[..split],
-            rest: Some(Box::leak(Box::new(rest))),
+            rest: Rest::Packed(Box::leak(Box::new(rest))),
         }
     }
 }
@@ -57,7 +117,10 @@ pub fn span_bytes(span: Span) -> &'static [u8] {
 
 impl From<&'static [u8]> for FileBytes {
     fn from(plain: &'static [u8]) -> Self {
-        Self { plain, rest: None }
+        Self {
+            plain,
+            rest: Rest::None,
+        }
     }
 }
 
@@ -108,22 +171,21 @@ impl<'a> ReadRef<'a> for FileBytes {
 impl FileBytes {
     /// How many bytes there are.
     pub fn size(self) -> usize {
-        self.plain.len() + self.rest.map_or(0, Packed::len)
+        self.plain.len().saturating_add(self.rest.len())
     }
 
     /// The bytes from `offset` on as far as they lie together; none at the end.
     pub fn run_from(self, offset: usize) -> &'static [u8] {
-        match (offset.checked_sub(self.plain.len()), self.rest) {
-            (None, _) => &self.plain[offset..],
-            (Some(behind), Some(rest)) => rest.unpacked().get(behind..).unwrap_or(&[]),
-            (Some(_), None) => &[],
+        match offset.checked_sub(self.plain.len()) {
+            None => &self.plain[offset..],
+            Some(behind) => self.rest.run_from(behind),
         }
     }
 
     /// The part that holds the byte at `offset`, and where in it.
     fn part(self, offset: u64) -> Result<(&'static [u8], u64), ()> {
-        match (offset.checked_sub(self.plain.len() as u64), self.rest) {
-            (Some(behind), Some(rest)) => Ok((rest.unpacked(), behind)),
+        match offset.checked_sub(self.plain.len() as u64) {
+            Some(behind) if !self.rest.is_empty() => Ok((self.rest.whole(), behind)),
             _ => Ok((self.plain, offset)),
         }
     }
@@ -162,14 +224,14 @@ pub(crate) mod tests {
         let mut part = b"ELFELFELF".to_vec();
         part.extend(PackedFile { loaded: 3, len: 99 }.to_bytes());
         let file = FileBytes::of_part(Vec::leak(part));
-        assert_eq!(file.rest.map(Packed::unpacked), Some(&b""[..]));
+        assert_eq!(file.rest.whole(), b"");
         assert_eq!(file.read_bytes_at(3, 1), Err(()));
     }
 
     #[test]
     fn a_plain_file_has_one_part() {
         let file = FileBytes::of_part(b"ELF file");
-        assert!(file.rest.is_none());
+        assert!(matches!(file.rest, Rest::None));
         assert_eq!(file.read_bytes_at(4, 4), Ok(&b"file"[..]));
     }
 }

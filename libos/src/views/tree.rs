@@ -1,5 +1,5 @@
 //! The tree that a program finds: the image's files under a writable layer in memory, the standard
-//! directories and files that the archive lacks, and what is mounted in it.
+//! directories and files that these lack, and what is mounted in it.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -11,7 +11,7 @@ use crate::fs::inode::{Inode, Ownership};
 use crate::fs::packed::{FileBytes, span_bytes};
 use crate::fs::tmpfs::{Node, TmpFs};
 use crate::fs::vfs::{Dentry, Mount, MountFlags, Path};
-use crate::fs::{cpio, devfs};
+use crate::fs::{devfs, root_image};
 use crate::user::Timespec;
 use crate::views::{procfs, sysfs};
 
@@ -33,8 +33,8 @@ const DIRECTORIES: &[(&[u8], u32)] = &[
 
 /// What the tree is made of.
 pub struct Plan {
-    /// The archive; empty if there is none.
-    pub archive: &'static [u8],
+    /// The root image; empty if there is none.
+    pub root_image: &'static [u8],
     /// The program's path and bytes.
     pub program: (&'static [u8], FileBytes),
     /// Host name.
@@ -52,7 +52,7 @@ impl Plan {
     pub fn new(boot: &'static BootInfo) -> Self {
         let [_, uid, _, gid] = boot.ids;
         Self {
-            archive: span_bytes(boot.rootfs),
+            root_image: span_bytes(boot.rootfs),
             // SAFETY: the tender's texts stay mapped and unchanged.
             program: (
                 unsafe { boot.app.path.as_slice() },
@@ -71,7 +71,7 @@ impl Plan {
 /// Builds the tree; returns its root.
 ///
 /// # Errors
-/// EUCLEAN for a malformed archive; ENOTDIR if it has a file where a directory must be.
+/// EUCLEAN for a malformed root image; ENOTDIR if it has a file where a directory must be.
 pub fn build(plan: &Plan) -> Result<Path> {
     let fs = TmpFs::new(plan.limit);
     let root = lower_root(&fs, plan)?;
@@ -91,12 +91,12 @@ pub fn build(plan: &Plan) -> Result<Path> {
 }
 
 fn lower_root(fs: &Arc<TmpFs>, plan: &Plan) -> Result<Arc<Node>> {
-    if plan.archive.is_empty() {
+    if plan.root_image.is_empty() {
         return Ok(fs.root(root_owned(0o755)));
     }
-    let lower = cpio::index(plan.archive)?;
-    let (owner, mtime) = (lower.owner(), lower.mtime());
-    Ok(Node::directory_over(fs, owner, Arc::new(lower), mtime))
+    let (lower, end) = root_image::open(plan.root_image)?;
+    fs.number_from(end);
+    Ok(Node::over(fs, lower))
 }
 
 fn mount_all(root: &Path, plan: &Plan) -> Result<()> {

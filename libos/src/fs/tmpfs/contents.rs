@@ -5,10 +5,11 @@
 //! the size is holes, which cost nothing.
 
 use libos_abi::PAGE_SIZE;
+use libos_erofs::{Chunks, Run};
 
 use crate::errno::{Errno, Result};
 use crate::fs::inode::SeekTo;
-use crate::fs::packed::FileBytes;
+use crate::fs::packed::{FileBytes, Rest};
 use crate::fs::tmpfs::pageset::PageSet;
 use crate::mm::PageRun;
 use crate::user::{Dest, Source};
@@ -44,7 +45,25 @@ impl Contents {
             ..Self::default()
         };
         contents.present.insert(0..pages(contents.size));
+        if let Rest::Chunks(chunks) = lower.rest {
+            contents.forget_holes(lower.plain.len() as u64, chunks);
+        }
         contents
+    }
+
+    fn forget_holes(&mut self, start: u64, chunks: &Chunks<'_>) {
+        let mut at = 0;
+        while at < chunks.size() {
+            at += match chunks.run(at) {
+                Run::Bytes([]) => return,
+                Run::Bytes(bytes) => bytes.len() as u64,
+                Run::Hole(len) => {
+                    let hole = pages(start + at)..pages(start + at + len);
+                    self.present.remove(&hole);
+                    len
+                }
+            };
+        }
     }
 
     /// Size in bytes.
@@ -142,11 +161,14 @@ impl Contents {
             return self.extend(size);
         }
         self.present.remove(&(pages(size)..u64::MAX));
-        if self.lower.rest.is_some() {
+        if !self.lower.rest.is_empty() {
             self.copy_up(size)?;
         }
         match &mut self.run {
-            None => self.lower.plain = &self.lower.plain[..index(size)],
+            None => {
+                let len = self.lower.plain.len().min(index(size));
+                self.lower.plain = &self.lower.plain[..len];
+            }
             Some(run) if size == 0 && !run.is_pinned() => self.run = None,
             Some(run) => run.shrink(index(size)),
         }
@@ -268,11 +290,25 @@ impl Contents {
         let mut run = PageRun::reserve(index(wanted.max(FIRST_RESERVATION)))
             .or_else(|_| PageRun::reserve(index(wanted)))
             .map_err(|_| NO_MEMORY)?;
-        run.grow(lower.size()).map_err(|_| NO_MEMORY)?;
-        let (plain, rest) = run.bytes_mut().split_at_mut(lower.plain.len());
-        plain.copy_from_slice(lower.plain);
-        for (byte, &unpacked) in rest.iter_mut().zip(lower.run_from(plain.len())) {
-            *byte = unpacked;
+        let mut page = 0;
+        while let Some(first) = self.present.next_present(page) {
+            // Holes get no storage.
+            page = self.present.next_absent(first);
+            run.extend_sparse(index(first * PAGE))
+                .map_err(|_| NO_MEMORY)?;
+            let end = index(page * PAGE).min(lower.size());
+            run.grow(end).map_err(|_| NO_MEMORY)?;
+            let mut at = index(first * PAGE);
+            while at < end {
+                let bytes = lower.run_from(at);
+                let len = bytes.len().min(end - at);
+                if len == 0 {
+                    // What is damaged reads as zeroes.
+                    break;
+                }
+                run.bytes_mut()[at..at + len].copy_from_slice(&bytes[..len]);
+                at += len;
+            }
         }
         self.lower = FileBytes::default();
         self.run = Some(run);
@@ -362,6 +398,8 @@ mod tests {
         static LOWER: &[u8] = b"hello world";
         let mut contents = Contents::over(LOWER.into());
         assert_eq!((contents.size(), contents.own_pages()), (11, 0));
+        contents.truncate(100).expect("a hole");
+        contents.truncate(50).expect("a smaller hole");
         contents.truncate(5).expect("no memory needed");
         assert_eq!(all(&contents), b"hello");
         assert_eq!(contents.own_pages(), 0, "cutting borrows on");

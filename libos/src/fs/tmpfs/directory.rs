@@ -35,11 +35,6 @@ impl Default for Directory {
 }
 
 impl Directory {
-    /// Whether it has no names.
-    pub fn is_empty(&self) -> bool {
-        self.by_name.is_empty()
-    }
-
     /// How many names it has.
     pub fn len(&self) -> usize {
         self.by_name.len()

@@ -5,10 +5,11 @@
 //!   yields, since an opener's state (offset, flags) is in the open file description.
 //! - [`contents::Contents`]: the bytes of a regular file.
 //! - [`directory::Directory`]: names, found in O(1), listed in a stable order.
-//! - [`lower::LowerDirectory`]: a read-only tree below, such as the image's archive. A directory
-//!   takes the names of its lower twin when it is first looked at; a file borrows the lower bytes
-//!   until it is first changed. From then on the upper layer alone speaks, so that removed and
-//!   replaced names need no whiteouts and an inode keeps its identity through a copy-up.
+//! - [`lower::LowerDirectory`]: a read-only tree below, such as the image's root. A directory
+//!   takes a name of its lower twin over when it is first looked up, and all when it is listed or loses
+//!   one; a file borrows the lower bytes until it is first changed. From then on the upper layer alone
+//!   speaks, so that removed and replaced names need no whiteouts and an inode keeps its identity
+//!   through a copy-up.
 //!
 //! Neighbours: `vfs` (checks names and permissions), `mm` (pages).
 
@@ -18,7 +19,7 @@ pub mod lower;
 mod node;
 mod pageset;
 mod regular;
-mod xattr;
+pub mod xattr;
 
 use alloc::sync::{Arc, Weak};
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -29,6 +30,8 @@ use crate::errno::{Errno, Result};
 use crate::fs::inode::{FsStatistics, Ownership};
 use crate::sync::SpinLock;
 use crate::user::Timespec;
+
+use lower::{LowerBody, LowerNode};
 
 pub use node::Node;
 pub use regular::Seals;
@@ -48,7 +51,7 @@ pub struct TmpFs {
     /// Limit of inodes.
     inodes: u64,
     used_inodes: AtomicU64,
-    /// Lower files with several names that were taken over, by their group.
+    /// Lower files with several names that were taken over, by their number.
     link_groups: SpinLock<HashMap<u64, Weak<Node>>>,
 }
 
@@ -93,18 +96,28 @@ impl TmpFs {
         }
     }
 
-    /// The node that stands for a lower file with several names.
-    fn link_group(&self, group: u64, make: impl FnOnce() -> Arc<Node>) -> Arc<Node> {
-        let known = self.link_groups.lock().get(&group).and_then(Weak::upgrade);
+    /// The node that stands for `lower`: the same for all names of a file.
+    fn over(self: &Arc<Self>, lower: LowerNode) -> Arc<Node> {
+        if lower.links < 2 || matches!(lower.body, LowerBody::Directory(_)) {
+            return Node::over(self, lower);
+        }
+        let number = lower.number;
+        let known = self.link_groups.lock().get(&number).and_then(Weak::upgrade);
         known.unwrap_or_else(|| {
-            let node = make();
-            self.link_groups.lock().insert(group, Arc::downgrade(&node));
+            let node = Node::over(self, lower);
+            self.link_groups
+                .lock()
+                .insert(number, Arc::downgrade(&node));
             node
         })
     }
 
+    /// Leaves inode numbers below `end` to a lower tree.
+    pub fn number_from(&self, end: u64) {
+        self.next_ino.fetch_max(end, Ordering::Relaxed);
+    }
+
     fn new_ino(&self) -> u64 {
-        self.used_inodes.fetch_add(1, Ordering::Relaxed);
         self.next_ino.fetch_add(1, Ordering::Relaxed)
     }
 
@@ -113,6 +126,10 @@ impl TmpFs {
             true => Ok(()),
             false => Err(Errno::ENOSPC.because("the file system's limit of inodes is reached")),
         }
+    }
+
+    fn add_inode(&self) {
+        self.used_inodes.fetch_add(1, Ordering::Relaxed);
     }
 
     fn drop_inode(&self) {

@@ -7,10 +7,9 @@ use std::vec;
 use std::vec::Vec;
 
 use crate::errno::{Errno, Result};
-use crate::fs::cpio::testing::Writer;
 use crate::fs::file::{Io, OpenFile, OpenFlags};
 use crate::fs::inode::{FileType, NewNode, Ownership};
-use crate::fs::testing::Random;
+use crate::fs::testing::{Random, Writer};
 use crate::fs::tmpfs::TmpFs;
 use crate::fs::vfs::names::{self, Target};
 use crate::fs::vfs::open::{self, HowToOpen};
@@ -19,7 +18,7 @@ use crate::fs::vfs::{Credentials, Dentry, Mount, MountFlags, Path, show};
 use crate::user::{Dest, Source};
 use crate::views::tree::{Plan, build};
 
-/// A tree over an archive, and whose it is.
+/// A tree over a root image, and whose it is.
 struct World {
     root: Path,
     credentials: Credentials,
@@ -43,16 +42,16 @@ impl World {
         )
     }
 
-    fn over(archive: &'static [u8]) -> Self {
+    fn over(root_image: &'static [u8]) -> Self {
         let root = build(&Plan {
-            archive,
+            root_image,
             program: (b"/usr/bin/program", b"program".as_slice().into()),
             hostname: b"host",
             ids: (1000, 1000),
             limit: 1 << 30,
             cwd: b"/",
         })
-        .expect("a well-formed archive");
+        .expect("a well-formed image");
         Self {
             root,
             credentials: Credentials::default(),
@@ -484,7 +483,7 @@ enum Model {
     Directory,
 }
 
-/// Random operations on a tree over an archive, each compared with a map from paths.
+/// Random operations on a tree over a root image, each compared with a map from paths.
 #[test]
 fn the_writable_layer_agrees_with_a_model() {
     for seed in 1..=12 {

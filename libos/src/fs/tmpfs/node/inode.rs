@@ -36,8 +36,8 @@ impl Inode for Node {
             Body::Special(..) => (0, 0, 0),
             Body::Directory(_) => self
                 .with_names(|names| {
-                    let size = names.names.len() as u64 * BYTES_PER_NAME;
-                    Ok((size, 0, names.subdirectories))
+                    let (count, subdirectories) = names.counts();
+                    Ok((count as u64 * BYTES_PER_NAME, 0, subdirectories))
                 })
                 .unwrap_or_default(),
         };
@@ -154,6 +154,7 @@ impl Inode for Node {
 
     fn read_dir(&self, cookie: u64, emit: &mut EmitEntry<'_>) -> Result<()> {
         self.with_names(|names| {
+            names.complete()?;
             names.names.list(cookie, emit);
             Ok(())
         })

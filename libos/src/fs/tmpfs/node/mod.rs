@@ -11,7 +11,7 @@ use alloc::sync::Arc;
 use crate::fs::file::OpenFlags;
 use crate::fs::inode::{Extras, FileType, NewNode, Ownership};
 use crate::fs::packed::FileBytes;
-use crate::fs::tmpfs::lower::LowerDirectory;
+use crate::fs::tmpfs::lower::{LowerBody, LowerNode};
 use crate::fs::tmpfs::regular::Regular;
 use crate::fs::tmpfs::xattr::Xattrs;
 use crate::fs::tmpfs::{TmpFs, now};
@@ -51,14 +51,19 @@ enum Body {
 
 impl Node {
     fn new(fs: &Arc<TmpFs>, owner: Ownership, body: Body, time: Timespec) -> Arc<Self> {
+        Arc::new(Self::numbered(fs, fs.new_ino(), owner, body, time))
+    }
+
+    fn numbered(fs: &Arc<TmpFs>, ino: u64, owner: Ownership, body: Body, time: Timespec) -> Self {
+        fs.add_inode();
         let nlink = if matches!(body, Body::Directory(_)) {
             2
         } else {
             1
         };
-        Arc::new(Self {
+        Self {
             fs: Arc::clone(fs),
-            ino: fs.new_ino(),
+            ino,
             attributes: SpinLock::new(Attributes {
                 mode: owner.mode & 0o7777,
                 uid: owner.uid,
@@ -72,7 +77,7 @@ impl Node {
             }),
             body,
             extras: Extras::default(),
-        })
+        }
     }
 
     /// An empty directory without a name.
@@ -80,18 +85,24 @@ impl Node {
         Self::new(fs, owner, Body::Directory(SpinLock::default()), now())
     }
 
-    /// A directory over a lower one.
-    pub fn directory_over(
-        fs: &Arc<TmpFs>,
-        owner: Ownership,
-        lower: Arc<dyn LowerDirectory>,
-        mtime: Timespec,
-    ) -> Arc<Self> {
-        let names = Names {
-            lower: Some(lower),
-            ..Names::default()
+    /// What shows `lower` until it is changed.
+    pub fn over(fs: &Arc<TmpFs>, lower: LowerNode) -> Arc<Self> {
+        let body = match lower.body {
+            LowerBody::Regular(bytes) => Body::Regular(Regular::over(bytes)),
+            LowerBody::Directory(directory) => {
+                Body::Directory(SpinLock::new(Names::over(fs, directory)))
+            }
+            LowerBody::Symlink(target) => Body::Symlink(target),
+            LowerBody::Special(file_type, rdev) => Body::Special(file_type, rdev),
         };
-        Self::new(fs, owner, Body::Directory(SpinLock::new(names)), mtime)
+        let mut node = Self::numbered(fs, lower.number, lower.owner, body, lower.mtime);
+        let is_dir = node.is_dir();
+        let attributes = node.attributes.get_mut();
+        attributes.xattrs = lower.xattrs;
+        if !is_dir {
+            attributes.nlink = lower.links.max(1);
+        }
+        Arc::new(node)
     }
 
     /// A regular file that borrows `bytes` until it is changed.
