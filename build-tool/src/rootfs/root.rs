@@ -135,6 +135,10 @@ impl Planned {
 fn image(path: &Path) -> Result<Option<Root>> {
     let metadata =
         std::fs::metadata(path).context("expected a directory, a TAR or an EROFS image")?;
+    ensure!(
+        metadata.is_file() && metadata.len() != 0,
+        "expected a directory, a TAR or an EROFS image, found an empty file, a device, socket or pipe"
+    );
     let mut head = Vec::new();
     let file = File::open(path).context("could not open it")?;
     file.take(4096)
