@@ -133,6 +133,11 @@ fn read_pax(from: &mut TarEntry<'_>, entry: &mut Entry) -> Result<()> {
         let extension = extension.context("its pax header")?;
         let value = extension.value_bytes();
         match extension.key_bytes() {
+            b"GNU.sparse.major" | b"GNU.sparse.map" => {
+                bail!(
+                    "expected files as they are, found one with holes; make the archive without --sparse"
+                );
+            }
             b"mtime" => {
                 let text = std::str::from_utf8(value).ok();
                 entry.mtime = text

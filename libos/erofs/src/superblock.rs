@@ -40,6 +40,9 @@ impl<'a> Image<'a> {
                 "erofs: expected no compression, fragments and further devices",
             ));
         }
+        if fields.u16(84) != 0 {
+            return Err(Damaged("erofs: expected no compression, found LZ4"));
+        }
         if fields[90] != 0 {
             return Err(Damaged("erofs: expected directory blocks as other blocks"));
         }

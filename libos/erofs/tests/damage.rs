@@ -56,4 +56,5 @@ fn what_is_not_understood_is_refused() {
     assert!(refused(1024, 0).contains("magic"));
     assert!(refused(1036, 30).contains("blocks of"));
     assert!(refused(1024 + 80, 2).contains("no compression"));
+    assert!(refused(1024 + 84, 1).contains("LZ4"));
 }

@@ -1,6 +1,6 @@
 //! What a program finds in its tree, and what shows the state of all other parts as files.
 //!
-//! - [`tree`]: the tree as the program finds it: the image's archive, the directories every program
+//! - [`tree`]: the tree as the program finds it: the root image, the directories every program
 //!   expects, and what is mounted there.
 //! - [`procfs`], [`sysfs`] behind `/proc` and `/sys`: they look at every subsystem, so they stand above
 //!   them all. They are built of [`crate::fs::pseudo`].
