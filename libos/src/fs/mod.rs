@@ -35,6 +35,7 @@ pub mod signalfd;
 pub mod timerfd;
 pub mod tmpfs;
 pub mod vfs;
+pub mod volume;
 
 #[cfg(test)]
 pub mod testing;
