@@ -178,10 +178,14 @@ fn an_address_without_a_host_is_unreachable() {
 #[test]
 fn a_reset_passes_from_the_host_to_the_guest() {
     let (_starter, mut guest) = guest_of(&["loopback"]);
-    let (address, server) = server(|stream| {
+    // A reset that comes before the guest looked would end its handshake.
+    let (reset, asked) = std::sync::mpsc::channel();
+    let (address, server) = server(move |stream| {
+        asked.recv().expect("a word");
         rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).expect("an option");
     });
     let connection = guest.connect(&address);
+    reset.send(()).expect("a server that waits");
     server.join().expect("a server");
     assert_eq!(
         guest.receive_all(connection),

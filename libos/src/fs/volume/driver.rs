@@ -10,7 +10,7 @@ use libos_abi::driver::{
     Volume as Mounted, VolumeStatistics, allocate, flag,
 };
 
-use super::{Listed, NewFile, Volume};
+use super::{Found, Listed, NewFile, Volume};
 use crate::errno::{Errno, Result};
 use crate::fs::inode::{Allocate, RenameMode, SeekTo, SetXattr};
 
@@ -36,6 +36,14 @@ unsafe impl Send for DriverVolume {}
 
 fn errno(result: i64) -> Errno {
     u16::try_from(result.wrapping_neg()).map_or(Errno::EIO, Errno::from_host)
+}
+
+/// An inode's number is what is shown of it.
+fn found(attributes: Attributes) -> Found {
+    Found {
+        number: attributes.ino,
+        attributes,
+    }
 }
 
 fn done(result: i32) -> Result<()> {
@@ -138,16 +146,16 @@ unsafe extern "C" fn take_name(context: *mut c_void, name: *const ListedName) {
 }
 
 impl Volume for DriverVolume {
-    fn root(&mut self) -> Result<Attributes> {
-        self.attributes(self.root)
+    fn root(&mut self) -> Result<Found> {
+        self.attributes(self.root).map(found)
     }
 
-    fn lookup(&mut self, parent: u64, name: &[u8]) -> Result<Attributes> {
-        let mut found = Attributes::default();
+    fn lookup(&mut self, parent: u64, name: &[u8]) -> Result<Found> {
+        let mut child = Attributes::default();
         // SAFETY: as `mount` promises, as in all methods below; pointers are valid for the call.
         let result =
-            unsafe { (self.calls.lookup)(self.live()?, parent, Bytes::of(name), &raw mut found) };
-        done(result).map(|()| found)
+            unsafe { (self.calls.lookup)(self.live()?, parent, Bytes::of(name), &raw mut child) };
+        done(result).map(|()| found(child))
     }
 
     fn attributes(&mut self, ino: u64) -> Result<Attributes> {
@@ -162,7 +170,7 @@ impl Volume for DriverVolume {
         done(unsafe { (self.calls.change)(self.live()?, ino, change) })
     }
 
-    fn create(&mut self, parent: u64, name: &[u8], new: &NewFile<'_>) -> Result<Attributes> {
+    fn create(&mut self, parent: u64, name: &[u8], new: &NewFile<'_>) -> Result<Found> {
         let new = NewInode {
             mode: new.mode,
             uid: new.uid,
@@ -177,7 +185,7 @@ impl Volume for DriverVolume {
         let result = unsafe {
             (self.calls.create)(self.live()?, parent, name, &raw const new, &raw mut made)
         };
-        done(result).map(|()| made)
+        done(result).map(|()| found(made))
     }
 
     fn link(&mut self, ino: u64, parent: u64, name: &[u8]) -> Result<()> {
@@ -206,6 +214,9 @@ impl Volume for DriverVolume {
     }
 
     fn forget(&mut self, ino: u64) -> Result<()> {
+        if self.attributes(ino)?.nlink > 0 {
+            return Ok(());
+        }
         // SAFETY: see `lookup`.
         done(unsafe { (self.calls.forget)(self.live()?, ino) })
     }

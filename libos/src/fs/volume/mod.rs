@@ -31,7 +31,17 @@ pub struct NewFile<'a> {
     pub target: &'a [u8],
 }
 
-/// Takes name, inode number and type bits of one name of a directory.
+/// An inode of a volume.
+#[derive(Clone, Copy, Debug)]
+pub struct Found {
+    /// What the volume's calls name it by: the same for all of its names, and no other's until
+    /// [`Volume::forget`].
+    pub number: u64,
+    /// What is known of it. Its `ino` is for show.
+    pub attributes: Attributes,
+}
+
+/// Takes name, inode number (as stat(2) shows it) and type bits of one name of a directory.
 pub type Listed<'a> = dyn FnMut(&[u8], u64, u32) + 'a;
 
 /// A file system that knows files by number.
@@ -43,13 +53,18 @@ pub trait Volume: Send {
     ///
     /// # Errors
     /// See the trait.
-    fn root(&mut self) -> Result<Attributes>;
+    fn root(&mut self) -> Result<Found>;
+
+    /// Whether others change it too: then nothing that was learned is kept beyond a call.
+    fn has_other_writers(&self) -> bool {
+        false
+    }
 
     /// The inode behind a name.
     ///
     /// # Errors
     /// ENOENT.
-    fn lookup(&mut self, parent: u64, name: &[u8]) -> Result<Attributes>;
+    fn lookup(&mut self, parent: u64, name: &[u8]) -> Result<Found>;
 
     /// What is known of an inode.
     ///
@@ -67,7 +82,7 @@ pub trait Volume: Send {
     ///
     /// # Errors
     /// ENOSPC.
-    fn create(&mut self, parent: u64, name: &[u8], new: &NewFile<'_>) -> Result<Attributes>;
+    fn create(&mut self, parent: u64, name: &[u8], new: &NewFile<'_>) -> Result<Found>;
 
     /// Gives an inode another name.
     ///
@@ -93,11 +108,20 @@ pub trait Volume: Send {
     /// ENOTEMPTY, ENOSPC.
     fn rename(&mut self, from: (u64, &[u8]), to: (u64, &[u8]), mode: RenameMode) -> Result<()>;
 
-    /// Nobody uses this inode, which has no name, any more.
+    /// Nobody uses this inode's number any more. What has no name is freed.
     ///
     /// # Errors
     /// See the trait.
     fn forget(&mut self, ino: u64) -> Result<()>;
+
+    /// Somebody opens a file: later reads, and writes if `writable`, are done with the rights of this moment.
+    ///
+    /// # Errors
+    /// EACCES, ETXTBSY, EROFS: volumes that judge themselves.
+    fn open(&mut self, ino: u64, writable: bool) -> Result<()> {
+        let _ = (ino, writable);
+        Ok(())
+    }
 
     /// All names of a directory but `.` and `..`.
     ///
@@ -158,6 +182,16 @@ pub trait Volume: Send {
     /// # Errors
     /// See the trait.
     fn list_xattrs(&mut self, ino: u64) -> Result<Vec<u8>>;
+
+    /// What was written of this file survives a power cut once this has returned; with `data_only` without what
+    /// is not needed to read it back.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn sync_file(&mut self, ino: u64, data_only: bool) -> Result<()> {
+        let _ = (ino, data_only);
+        self.sync()
+    }
 
     /// Everything written so far survives a power cut once this has returned.
     ///
