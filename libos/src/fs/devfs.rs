@@ -67,7 +67,7 @@ pub fn build() -> Arc<Node> {
 /// # Errors
 /// ENXIO if nothing is behind it.
 pub fn open_special(
-    node: &Arc<Node>,
+    node: &dyn Inode,
     file_type: FileType,
     rdev: u64,
     flags: OpenFlags,
@@ -79,7 +79,7 @@ pub fn open_special(
     }
 }
 
-fn open_fifo(node: &Arc<Node>, flags: OpenFlags) -> Result<Arc<dyn File>> {
+fn open_fifo(node: &dyn Inode, flags: OpenFlags) -> Result<Arc<dyn File>> {
     let bound = node.extras().map(|extras| {
         let mut bound = extras.bound.lock();
         Arc::clone(bound.get_or_insert_with(|| Arc::new(Fifo::new())))

@@ -226,6 +226,17 @@ pub enum SetXattr {
     Replace,
 }
 
+/// What is to survive a power cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SyncScope {
+    /// The content of a file, and what is needed to read it (fdatasync(2)).
+    Data,
+    /// A file with all of its metadata (fsync(2)).
+    File,
+    /// The whole file system (syncfs(2)).
+    FileSystem,
+}
+
 /// One name in a directory.
 #[derive(Clone, Copy, Debug)]
 pub struct DirEntry<'a> {
@@ -453,6 +464,15 @@ pub trait Inode: Send + Sync + Any {
             SeekTo::Data => Ok(offset),
             SeekTo::Hole => Ok(size),
         }
+    }
+
+    /// Lets what was written survive a power cut; files in memory are as durable as they get.
+    ///
+    /// # Errors
+    /// EIO, ENOSPC: what could not be written, now or earlier.
+    fn sync(&self, scope: SyncScope) -> Result<()> {
+        let _ = scope;
+        Ok(())
     }
 
     /// The value of an extended attribute.

@@ -27,6 +27,7 @@ pub mod mapping;
 pub mod memfd;
 pub mod multiplex;
 pub mod packed;
+pub mod pageset;
 pub mod pipe;
 pub mod pseudo;
 pub mod root;

@@ -8,10 +8,11 @@ use linux_raw_sys::general as abi;
 use crate::errno::{Errno, Result, SysResult};
 use crate::fs::caller;
 use crate::fs::file::OpenFile;
-use crate::fs::inode::{Allocate, FileType};
+use crate::fs::inode::{Allocate, FileType, SyncScope};
 use crate::fs::inotify::{self, Mask};
 use crate::fs::pipe::{self};
 use crate::fs::vfs::{AccessMode, check_access};
+use crate::fs::volume;
 use crate::syscall::fd::file;
 use crate::syscall::file_io::{check_size, position};
 use crate::syscall::path::place_at;
@@ -27,24 +28,35 @@ fn syncable(fd: i32) -> Result<Arc<OpenFile>> {
     }
 }
 
-/// See fsync(2): files in memory are as durable as they get.
+fn make_durable(fd: i32, scope: SyncScope) -> SysResult {
+    let file = syncable(fd)?;
+    let inode = file.inode().ok_or(Errno::EINVAL)?;
+    inode.sync(scope).map(|()| 0)
+}
+
+/// See fsync(2).
 pub fn fsync(fd: i32) -> SysResult {
-    syncable(fd).map(|_| 0)
+    make_durable(fd, SyncScope::File)
 }
 
 /// See fdatasync(2).
 pub fn fdatasync(fd: i32) -> SysResult {
-    syncable(fd).map(|_| 0)
+    make_durable(fd, SyncScope::Data)
 }
 
 /// See sync(2).
 pub fn sync() -> SysResult {
+    // It has nobody to tell of an error: the next fsync(2) of the file concerned does.
+    let _ = volume::instance::sync_all();
     Ok(0)
 }
 
 /// See syncfs(2).
 pub fn syncfs(fd: i32) -> SysResult {
-    file(fd).map(|_| 0)
+    match file(fd)?.inode() {
+        Some(inode) => inode.sync(SyncScope::FileSystem).map(|()| 0),
+        None => Ok(0),
+    }
 }
 
 /// See sync_file_range(2).

@@ -10,7 +10,7 @@ use libos_erofs::{Chunks, Run};
 use crate::errno::{Errno, Result};
 use crate::fs::inode::SeekTo;
 use crate::fs::packed::{FileBytes, Rest};
-use crate::fs::tmpfs::pageset::PageSet;
+use crate::fs::pageset::PageSet;
 use crate::mm::PageRun;
 use crate::user::{Dest, Source};
 

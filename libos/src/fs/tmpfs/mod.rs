@@ -17,7 +17,6 @@ pub mod contents;
 mod directory;
 pub mod lower;
 mod node;
-mod pageset;
 mod regular;
 pub mod xattr;
 

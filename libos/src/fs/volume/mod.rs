@@ -8,6 +8,9 @@
 //! Neighbours: `fs::inode` (the trait that this implements for the VFS), `libos_abi::driver` (the contract).
 
 pub mod driver;
+pub mod instance;
+pub mod node;
+pub mod pages;
 
 use alloc::vec::Vec;
 
@@ -29,6 +32,17 @@ pub struct NewFile<'a> {
     pub rdev: u64,
     /// Target, of symlinks.
     pub target: &'a [u8],
+}
+
+/// What of a volume is kept in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caching {
+    /// Everything; changes of content reach the volume some time later, or when asked for.
+    WriteBack,
+    /// Everything; changes reach the volume at once.
+    WriteThrough,
+    /// Nothing: others change it too.
+    Nothing,
 }
 
 /// An inode of a volume.
@@ -54,6 +68,11 @@ pub trait Volume: Send {
     /// # Errors
     /// See the trait.
     fn root(&mut self) -> Result<Found>;
+
+    /// What of it may be kept in memory.
+    fn caching(&self) -> Caching {
+        Caching::WriteBack
+    }
 
     /// Whether others change it too: then nothing that was learned is kept beyond a call.
     fn has_other_writers(&self) -> bool {

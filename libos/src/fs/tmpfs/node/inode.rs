@@ -172,7 +172,7 @@ impl Inode for Node {
             Body::Regular(_) | Body::Directory(_) => Ok(self),
             Body::Symlink(_) => Err(Errno::ELOOP),
             Body::Special(file_type, rdev) => {
-                crate::fs::devfs::open_special(&self, *file_type, *rdev, flags)
+                crate::fs::devfs::open_special(&*self, *file_type, *rdev, flags)
             }
         }
     }
