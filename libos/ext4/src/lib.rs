@@ -21,4 +21,5 @@ mod xattr;
 
 pub use device::{Device, SECTOR};
 pub use error::Errno;
+pub use rsext4::XattrSetMode;
 pub use volume::{Ext4Volume, MountError, NewNode};

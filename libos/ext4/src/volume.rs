@@ -226,13 +226,21 @@ impl<D: Device> Ext4Volume<D> {
     /// # Errors
     /// EROFS; EIO, EUCLEAN.
     pub fn change(&mut self, ino: u64, change: &AttributeChange) -> Result<()> {
+        if change.valid & (valid::MODE | valid::OWNER) == valid::MODE | valid::OWNER {
+            // A new owner takes the set-id bits away, those of the new mode too.
+            let owner = AttributeChange {
+                valid: valid::OWNER,
+                ..*change
+            };
+            self.change(ino, &owner)?;
+        }
         let has = |bit| change.valid & bit != 0;
         let update = InodeMetadataUpdate {
             permissions: match has(valid::MODE) {
                 true => Some(permissions(change.mode)?),
                 false => None,
             },
-            owner: has(valid::OWNER).then_some((change.uid, change.gid)),
+            owner: (has(valid::OWNER) && !has(valid::MODE)).then_some((change.uid, change.gid)),
             atime: has(valid::ATIME).then(|| timestamp(change.atime)),
             mtime: has(valid::MTIME).then(|| timestamp(change.mtime)),
             ..InodeMetadataUpdate::default()

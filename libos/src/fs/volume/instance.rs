@@ -171,11 +171,24 @@ impl VolumeFs {
         drop(gone);
     }
 
-    /// Promises room for `count` pages more.
+    /// Promises room for `count` pages more, if there is so much when everything else is written.
     pub fn promise(&self, count: u64) -> bool {
-        if self.room.lock().take(count) {
+        if self.room.lock().take(count) || self.ask_for(count) {
             return true;
         }
+        // Much is promised for pages that have their place already; once they are written it is known.
+        self.write_back().is_ok() && self.ask_for(count)
+    }
+
+    /// Pages that were promised room have it, or need none.
+    pub fn keep(&self, count: u64) {
+        let mut room = self.room.lock();
+        room.promised = room.promised.saturating_sub(count);
+        // What is free now is asked for when it matters.
+        room.free = 0;
+    }
+
+    fn ask_for(&self, count: u64) -> bool {
         let free = self.volume().statistics().map_or(0, |known| {
             (known.blocks_free * known.block_size / PAGE).saturating_sub(MARGIN)
         });
@@ -238,7 +251,6 @@ impl VolumeFs {
     /// The first of the volume; what it did not take is tried again.
     pub fn write_back(&self) -> Result<()> {
         let dirty: Vec<_> = self.dirty.lock().take_values().collect();
-        self.room.lock().promised = 0;
         let mut result = Ok(());
         for node in dirty {
             if let Err(error) = node.write_back() {
@@ -250,8 +262,6 @@ impl VolumeFs {
                 self.dirty.lock().insert(node.number(), node);
             }
         }
-        // What is free now is asked for when it matters.
-        self.room.lock().free = 0;
         result
     }
 
@@ -264,7 +274,11 @@ impl VolumeFs {
         written.and(self.volume().sync())
     }
 
-    fn unmount(&self) -> Result<()> {
+    /// Writes everything, and ends the volume's use.
+    ///
+    /// # Errors
+    /// Those of the volume.
+    pub fn unmount(&self) -> Result<()> {
         self.ended.store(true, Ordering::Relaxed);
         let written = self.write_back();
         let dirty: Vec<_> = self.dirty.lock().take_values().collect();

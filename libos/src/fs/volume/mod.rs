@@ -11,6 +11,10 @@ pub mod driver;
 pub mod instance;
 pub mod node;
 pub mod pages;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 use alloc::vec::Vec;
 

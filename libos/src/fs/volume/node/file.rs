@@ -90,9 +90,12 @@ impl File for Node {
 impl Node {
     fn write_cached(&self, io: Io, source: &mut Source<'_>) -> Result<Written> {
         self.fs.keep_bounds()?;
-        let through = self.fs.caching == Caching::WriteThrough
-            || !self.fs.promise(source.left() as u64 / PAGE + 2);
+        let pages = source.left() as u64 / PAGE + 2;
+        let promised = self.fs.caching == Caching::WriteBack && self.fs.promise(pages);
         let mut state = self.fresh();
+        if promised {
+            state.promised += pages;
+        }
         let append = io.flags.contains(OpenFlags::APPEND);
         let offset = if append {
             state.pages.size()
@@ -106,7 +109,7 @@ impl Node {
         let count = state.pages.write(offset, source, now, &mut self.store())?;
         let end = offset + count as u64;
         state.clear_set_ids(self)?;
-        if through {
+        if !promised {
             let range = offset..end;
             let written = state.pages.write_back(&range, &mut self.store());
             if written.is_err() {

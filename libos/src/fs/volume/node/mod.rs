@@ -35,6 +35,8 @@ struct State {
     /// Whether `attributes` has times that the volume lacks: bits of [`change`].
     new_times: u32,
     pages: Pages,
+    /// Pages that it was promised room for.
+    promised: u64,
     target: Option<Arc<[u8]>>,
     /// Why something could not be written, for the next fsync(2).
     error: Option<Errno>,
@@ -74,6 +76,7 @@ impl Node {
                 is_stale: false,
                 new_times: 0,
                 pages: Pages::of_size(attributes.size),
+                promised: 0,
                 target: None,
                 error: None,
             }),
@@ -85,6 +88,15 @@ impl Node {
     /// What the volume names it by.
     pub fn number(&self) -> u64 {
         self.number
+    }
+
+    /// The volume is not used any more.
+    ///
+    /// # Errors
+    /// Those of the volume.
+    #[cfg(test)]
+    pub fn unmount(&self) -> Result<()> {
+        self.fs.unmount()
     }
 
     /// Takes over what the volume says of it now.
@@ -173,9 +185,11 @@ impl Node {
         self.soil();
     }
 
-    /// The volume lacks something.
+    /// The volume lacks something; nobody will miss it if there is no name left.
     fn soil(&self) {
-        if let Some(this) = self.this.upgrade() {
+        if self.state.lock().attributes.nlink > 0
+            && let Some(this) = self.this.upgrade()
+        {
             self.fs.soil(&this);
         }
     }
@@ -206,6 +220,7 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
+        self.fs.keep(self.state.get_mut().promised);
         self.fs.depart(self.number);
     }
 }
@@ -229,6 +244,7 @@ impl State {
         let had = self.pages.dirty() > 0 || self.pages.is_mapped();
         if had {
             self.pages.write_back(&(0..u64::MAX), store)?;
+            store.fs.keep(core::mem::take(&mut self.promised));
         }
         if self.new_times == 0 {
             self.is_stale |= had;
