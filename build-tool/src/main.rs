@@ -5,6 +5,7 @@
 //! - [`cargo`]: runs cargo and finds what it made.
 //! - [`config`]: what an image is told to be.
 //! - [`image`]: from a static program to an image, with [`elf`], [`rootfs`], [`libos`].
+//! - [`disk`]: disks in files of the host.
 //! - [`stamp`]: remembers from what an image was made, so that it is not made twice.
 //!
 //! Errors are printed once, here. Exit status: see [`error`].
@@ -15,6 +16,7 @@ mod cargo;
 mod cli;
 mod commands;
 mod config;
+mod disk;
 mod elf;
 mod error;
 mod files;

@@ -39,6 +39,8 @@ pub enum Command {
     Image(Image),
     /// Show what is in an image
     Inspect(Inspect),
+    /// Make a disk: an ext4 file system in a file
+    Mkdisk(Mkdisk),
 }
 
 /// Options of `build`.
@@ -210,6 +212,29 @@ pub struct Inspect {
     /// As JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// Options of `mkdisk`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The disk is there once it is whole: FILE appears, or is replaced, at the end.\n\
+        With SOURCE_DATE_EPOCH set, the same options and files make the same bytes."
+)]
+pub struct Mkdisk {
+    /// The disk to be made
+    pub file: PathBuf,
+    /// Its size: bytes, or with a suffix as of truncate(1) (64M, 1G, 1GiB); a multiple of 4096
+    #[arg(long, value_name = "SIZE")]
+    pub size: String,
+    /// Copy a directory or a TAR archive into it, with all that its files have
+    #[arg(long, value_name = "DIR|TAR")]
+    pub from: Option<PathBuf>,
+    /// Its name, of at most 16 bytes
+    #[arg(long, value_name = "NAME")]
+    pub label: Option<String>,
+    /// Replace FILE if it exists
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// Reads the command line.

@@ -4,6 +4,7 @@ mod build;
 mod image;
 mod inspect;
 mod making;
+mod mkdisk;
 mod run;
 mod runner;
 mod test;
@@ -24,5 +25,6 @@ pub fn perform(command: Command) -> Result<ExitCode> {
         Command::Runner(options) => runner::perform(&options),
         Command::Image(options) => image::perform(&options),
         Command::Inspect(options) => inspect::perform(&options),
+        Command::Mkdisk(options) => mkdisk::perform(&options),
     }
 }

@@ -1,15 +1,9 @@
 //! A root file system as an EROFS image, which the libOS reads in place.
 
-use super::{Content, Entry, Tree};
+use super::{Content, Entry, Tree, bytes};
 use anyhow::{Context, Result};
-use libos_erofs::write::{self, Node, Plan, Source};
-use rustix::fs::SeekFrom;
-use rustix::io::Errno;
+use libos_erofs::write::{self, Node, Plan};
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::io::{self, Read, Seek, Write};
-use std::ops::Range;
-use std::path::{Path, PathBuf};
 
 const S_IFDIR: u32 = 0o040_000;
 const S_IFREG: u32 = 0o100_000;
@@ -61,20 +55,9 @@ impl Tree {
 fn node(entry: &Entry) -> Result<Node> {
     let (kind, content) = match &entry.content {
         Content::Directory => (S_IFDIR, write::Content::Directory(BTreeMap::new())),
-        Content::File(bytes) => (
-            S_IFREG,
-            write::Content::File(write::File::of(bytes.clone())),
-        ),
-        Content::HostFile {
-            path,
-            start,
-            len,
-            sparse,
-            ..
-        } => (
-            S_IFREG,
-            write::Content::File(host_file(path, *start, *len, *sparse)?),
-        ),
+        Content::File(_) | Content::HostFile { .. } => {
+            (S_IFREG, write::Content::File(bytes::of(&entry.content)?))
+        }
         Content::Symlink(target) => (S_IFLNK, write::Content::Symlink(target.clone())),
         Content::Special {
             kind,
@@ -91,73 +74,12 @@ fn node(entry: &Entry) -> Result<Node> {
     })
 }
 
-fn host_file(path: &Path, start: u64, len: u64, sparse: bool) -> Result<write::File> {
-    let data = match sparse {
-        true => data_ranges(path, len)
-            .with_context(|| format!("looking for holes in {}", path.display()))?,
-        false => Vec::from_iter((len != 0).then_some(0..len)),
-    };
-    let source = Box::new(HostRange {
-        path: path.to_owned(),
-        start,
-    });
-    Ok(write::File { len, data, source })
-}
-
-/// Where the first `len` bytes of a file are not holes.
-fn data_ranges(path: &Path, len: u64) -> io::Result<Vec<Range<u64>>> {
-    let file = File::open(path)?;
-    let mut ranges = Vec::new();
-    let mut at = 0;
-    while at < len {
-        let start = match rustix::fs::seek(&file, SeekFrom::Data(at)) {
-            Ok(start) => start,
-            // Behind the last data.
-            Err(Errno::NXIO) => break,
-            Err(error) => return Err(error.into()),
-        };
-        at = rustix::fs::seek(&file, SeekFrom::Hole(start))?;
-        ranges.push(start..at.min(len));
-    }
-    ranges.retain(|range| !range.is_empty());
-    Ok(ranges)
-}
-
-/// Bytes of a host file, from `start` on.
-struct HostRange {
-    path: PathBuf,
-    start: u64,
-}
-
-impl Source for HostRange {
-    fn copy(&self, range: Range<u64>, out: &mut dyn Write) -> io::Result<()> {
-        let named = |error: io::Error| {
-            io::Error::new(
-                error.kind(),
-                format!("could not read {}: {error}", self.path.display()),
-            )
-        };
-        if range.is_empty() {
-            return Ok(());
-        }
-        let mut file = File::open(&self.path).map_err(named)?;
-        file.seek(io::SeekFrom::Start(self.start + range.start))
-            .map_err(named)?;
-        let wanted = range.end - range.start;
-        let copied = io::copy(&mut file.take(wanted), out).map_err(named)?;
-        if copied == wanted {
-            return Ok(());
-        }
-        Err(named(io::Error::other(
-            "it became shorter while it was packed",
-        )))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use libos_erofs::{Data, Image};
+    use std::fs::File;
+    use std::io::{self, Seek, Write};
 
     fn image(tree: &Tree) -> Vec<u8> {
         let mut bytes = Vec::new();

@@ -1,10 +1,12 @@
 //! The root file system inside an image: a tree of entries, filled from the host or by hand.
 //!
 //! Main types: [`Tree`], and [`Root`], which may be a finished image instead. [`host`] and [`tar`] copy
-//! files into a tree; [`erofs`] writes it. Paths are absolute guest paths without `.` and `..`; missing
+//! files into a tree; [`erofs`] and [`ext4`] write it. Paths are absolute guest paths without `.` and `..`; missing
 //! parents appear as directories.
 
+mod bytes;
 mod erofs;
+mod ext4;
 mod host;
 mod root;
 mod tar;
@@ -13,6 +15,7 @@ use anyhow::{Result, bail};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+pub use ext4::Demand;
 pub use host::Owner;
 pub use root::Root;
 
@@ -132,6 +135,18 @@ impl Tree {
     pub fn describe(&self, sink: &mut impl FnMut(String)) {
         for (path, entry) in &self.entries {
             sink(format!("{path:?} {entry:?}"));
+        }
+    }
+
+    /// Tells `sink` what the tree holds, wherever it came from: names, metadata, lengths.
+    pub fn describe_content(&self, sink: &mut impl FnMut(String)) {
+        for (path, entry) in &self.entries {
+            let mut entry = entry.clone();
+            let linked = entry.link.take().is_some();
+            if let Content::HostFile { len, .. } = entry.content {
+                entry.content = Content::File(len.to_le_bytes().into());
+            }
+            sink(format!("{path:?} {entry:?} {linked}\n"));
         }
     }
 

@@ -43,20 +43,17 @@ impl Root {
     pub fn of(settings: &Settings) -> Result<Self> {
         let mut tree = Tree::default();
         if let Some(source) = &settings.rootfs {
-            let _announced = Announced::begin(format!("reading {}", source.display()));
             let named = || format!("--rootfs (key `rootfs`): {}", source.display());
-            if source.is_dir() {
-                tree.copy(source, b"/", Owner::Same, None, &|_| false)
-                    .with_context(named)?;
-            } else if let Some(image) = image(source).with_context(named)? {
-                ensure!(
-                    settings.files.is_empty(),
-                    "expected no --root-file and no key `files` beside a finished EROFS image ({}), which cannot be added to; give the tree that it was made from",
-                    source.display()
-                );
-                return Ok(image);
-            } else {
-                tree.copy_tar(source).with_context(named)?;
+            match Self::read(source).with_context(named)? {
+                Self::Tree(read) => tree = read,
+                image => {
+                    ensure!(
+                        settings.files.is_empty(),
+                        "expected no --root-file and no key `files` beside a finished EROFS image ({}), which cannot be added to; give the tree that it was made from",
+                        source.display()
+                    );
+                    return Ok(image);
+                }
             }
         }
         for file in &settings.files {
@@ -69,6 +66,23 @@ impl Root {
                 &|_| false,
             )
             .context("filling the root file system")?;
+        }
+        Ok(Self::Tree(tree))
+    }
+
+    /// What is at `source`: a directory or a TAR archive with all that its files have, or an EROFS image.
+    ///
+    /// # Errors
+    /// It is missing, unreadable or of no known kind.
+    pub fn read(source: &Path) -> Result<Self> {
+        let _announced = Announced::begin(format!("reading {}", source.display()));
+        let mut tree = Tree::default();
+        if source.is_dir() {
+            tree.copy(source, b"/", Owner::Same, None, &|_| false)?;
+        } else if let Some(image) = image(source)? {
+            return Ok(image);
+        } else {
+            tree.copy_tar(source)?;
         }
         Ok(Self::Tree(tree))
     }

@@ -13,6 +13,7 @@ extern crate alloc;
 
 pub mod device;
 pub mod error;
+mod identity;
 #[cfg(feature = "module")]
 pub mod module;
 mod times;
@@ -21,5 +22,6 @@ mod xattr;
 
 pub use device::{Device, SECTOR};
 pub use error::Errno;
+pub use identity::{Identity, LABEL_MAX};
 pub use rsext4::XattrSetMode;
 pub use volume::{Ext4Volume, MountError, NewNode};

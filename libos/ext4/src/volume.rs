@@ -157,7 +157,8 @@ impl<D: Device> Ext4Volume<D> {
         }
     }
 
-    /// Makes an empty file system on `device` with blocks of 4 KiB, and returns the device.
+    /// Makes an empty file system on `device` with blocks of 4 KiB. All have one UUID until
+    /// [`crate::Identity::write`].
     ///
     /// # Errors
     /// Too small, or an error of the device.
