@@ -95,9 +95,9 @@ fn rich(place: &Place) -> PathBuf {
             setfattr -n user.colour -v blue empty && setfattr -n user.long -v "$(printf %03000d 7)" sub/deep &&
             setfattr -n user.empty sub/deep || echo "skipped: no attributes here" >&2
             [ "$(id -u)" != 0 ] || setfattr -hn trusted.link -v x short || true
-        fi
-        if command -v setfacl >/dev/null; then
-            setfacl -m u:1234:rw,g:77:r sub/deep/file && setfacl -d -m u:1:rwx sub ||
+            # u::rw-,u:1234:rw-,g::r--,m::rw-,o::r--, and a default of the same kind.
+            list=0x0200000001000600ffffffff02000600d204000004000400ffffffff10000600ffffffff20000400ffffffff
+            setfattr -n system.posix_acl_access -v $list sub/deep/file && setfattr -n system.posix_acl_default -v $list sub ||
                 echo "skipped: no access lists here" >&2
         fi
         touch -d "2011-01-01 01:01:01.987654321" sub/deep sub .

@@ -3,7 +3,7 @@
 //! [`Ext4Volume`] offers what the libOS's contract for drivers asks for ([`libos_abi::driver`]), over any
 //! [`Device`]: the libOS's disk, or a file of the host in tests and in `cargo libos mkdisk`. It adds to the
 //! crate what Linux programs see and the crate does not show: times in nanoseconds ([`times`]), attribute
-//! names with their prefix ([`xattr`]), errors as errno numbers ([`error`]).
+//! names with their prefix ([`xattr`]), access lists ([`acl`]), errors as errno numbers ([`error`]).
 //!
 //! It caches no file data: the libOS's page cache is above.
 
@@ -11,6 +11,7 @@
 
 extern crate alloc;
 
+mod acl;
 pub mod device;
 pub mod error;
 mod identity;

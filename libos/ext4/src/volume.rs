@@ -18,6 +18,7 @@ use rsext4::{
     SpecialInodeKind, UnlinkOutcome, XattrSetMode, ZeroRangeOptions,
 };
 
+use crate::acl;
 use crate::device::{Device, Shared};
 use crate::error::{Errno, Result, from_ext4};
 use crate::times::{Geometry, Times};
@@ -485,13 +486,18 @@ impl<D: Device> Ext4Volume<D> {
     pub fn get_xattr(&mut self, ino: u64, name: &[u8]) -> Result<Vec<u8>> {
         let (namespace, name) = xattr::split(name).ok_or(Errno::EOPNOTSUPP)?;
         let value = self.ext4.get_xattr(number(ino)?, namespace, name);
-        value.map_err(attribute_error)
+        let value = value.map_err(attribute_error)?;
+        match xattr::is_acl(namespace) {
+            true => acl::from_disk(&value).ok_or(Errno::EUCLEAN),
+            false => Ok(value),
+        }
     }
 
     /// Sets an extended attribute.
     ///
     /// # Errors
-    /// EEXIST and ENODATA as `mode` says, ENOSPC, EOPNOTSUPP, EROFS; EIO, EUCLEAN.
+    /// EEXIST and ENODATA as `mode` says, EINVAL for an access list that is none, ENOSPC, EOPNOTSUPP, EROFS;
+    /// EIO, EUCLEAN.
     pub fn set_xattr(
         &mut self,
         ino: u64,
@@ -500,6 +506,11 @@ impl<D: Device> Ext4Volume<D> {
         mode: XattrSetMode,
     ) -> Result<()> {
         let (namespace, name) = xattr::split(name).ok_or(Errno::EOPNOTSUPP)?;
+        let list = match xattr::is_acl(namespace) {
+            true => Some(acl::to_disk(value).ok_or(Errno::EINVAL)?),
+            false => None,
+        };
+        let value = list.as_deref().unwrap_or(value);
         let set = self
             .ext4
             .set_xattr(number(ino)?, namespace, name, value, mode);

@@ -22,6 +22,14 @@ pub fn split(name: &[u8]) -> Option<(XattrNamespace, &[u8])> {
     })
 }
 
+/// Whether attributes there are access lists.
+pub const fn is_acl(namespace: XattrNamespace) -> bool {
+    matches!(
+        namespace,
+        XattrNamespace::PosixAclAccess | XattrNamespace::PosixAclDefault
+    )
+}
+
 /// The full name with a NUL behind it, appended to `names`; nothing for namespaces without a prefix.
 pub fn join(name: &XattrName, names: &mut Vec<u8>) {
     let known = PREFIXES
