@@ -21,6 +21,12 @@ const GROUP: u64 = BLOCK * 8 * BLOCK;
 /// Inodes in each group.
 const INODES_PER_GROUP: u64 = 8192;
 
+/// Inodes that are nobody's file.
+const RESERVED_INODES: u64 = 16;
+
+/// Blocks that a group's table of inodes and its bitmaps take.
+const TABLES: u64 = INODES_PER_GROUP * 256 / BLOCK + 4;
+
 /// What a short last group must have to be used. The driver gives each group as many inodes as the last has
 /// room for, so a shorter one would leave the whole disk with few.
 const LAST_GROUP: u64 = 4 << 20;
@@ -117,18 +123,14 @@ pub fn parse_size(text: &str) -> Result<u64> {
 /// A size in whole MiB at which so many inodes and blocks find room, if a disk of `size` bytes takes `own`
 /// blocks for itself.
 pub fn enough(files: u64, blocks: u64, size: u64, own: u64) -> u64 {
-    // Tables take a 64th of a disk, maps of blocks less; the journal and the rest do not grow.
-    let tables = size / BLOCK / 64;
+    let tables = size.div_ceil(GROUP) * TABLES;
     let content = (blocks + own.saturating_sub(tables)) * BLOCK;
-    let by_blocks = content + content / 32;
-    let by_files = files.div_ceil(INODES_PER_GROUP) * GROUP;
-    by_blocks
-        .max(if files > INODES_PER_GROUP / 2 {
-            by_files
-        } else {
-            0
-        })
-        .next_multiple_of(1 << 20)
+    let content = content + content / 32;
+    let groups = (files + RESERVED_INODES).div_ceil(INODES_PER_GROUP);
+    let groups = groups.max(content.div_ceil(GROUP));
+    let by_files = (groups - 1) * GROUP + if groups > 1 { LAST_GROUP } else { 0 };
+    let by_blocks = content + (groups + 1) * TABLES * BLOCK;
+    by_files.max(by_blocks).next_multiple_of(1 << 20)
 }
 
 /// `None` for what is no size.

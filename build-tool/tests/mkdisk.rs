@@ -52,7 +52,8 @@ fn mounted(script: &str, disk: &Path, other: &Path) -> Option<String> {
 const LIST: &str = r#"
         find . -path ./lost+found -prune -o ! -type s -printf "%P %y %m %U %G %l %T@ " \
             \( -type f -printf "%n %s " -o -printf "- " \) -printf "\n" | sort
-        find . -path ./lost+found -prune -o -type f -print0 | sort -z | xargs -0 sha256sum
+        find . -path ./lost+found -prune -o -type f -size -90M -print0 | sort -z | xargs -0 sha256sum
+        head -c 22M sparse | sha256sum
         find . -path ./lost+found -prune -o \( -type c -o -type b \) -exec stat -c "%n %t:%T" {} + | sort
         if command -v getfattr >/dev/null; then
             find . -path ./lost+found -prune -o -print0 | sort -z | xargs -0 getfattr -hdm- -e hex
@@ -202,7 +203,7 @@ fn what_is_there_is_not_overwritten() {
     let make = |args: &[&str]| place.libos(&[&["mkdisk", "--size", "19M"], args].concat());
     make(&["d.img"])
         .ended_with(125)
-        .complaining(&["d.img", "exists", "--force"]);
+        .complaining(&["d.img", "found a file at d.img", "--force"]);
     make(&["."]).ended_with(125).complaining(&["a directory"]);
     make(&["--force", "/dev/null"])
         .ended_with(125)
@@ -283,4 +284,33 @@ fn a_set_date_makes_the_same_bytes_and_none_makes_other_uuids() {
         .libos_with(&args, &[("SOURCE_DATE_EPOCH", "today")])
         .ended_with(125)
         .complaining(&["SOURCE_DATE_EPOCH", "today"]);
+}
+
+#[test]
+fn what_cannot_be_copied_is_named() {
+    let place = Place::new();
+    place
+        .libos(&["mkdisk", "d.img", "--size", "19M"])
+        .ended_with(0);
+    let make = |from: &str| place.libos(&["mkdisk", "e.img", "--size", "64M", "--from", from]);
+    make("d.img")
+        .ended_with(125)
+        .complaining(&["d.img", "a TAR", "begins with zeroes"]);
+    make("none").ended_with(125).complaining(&["--from: none"]);
+    // ext4 itself would refuse so large attributes.
+    let Ok(memory) = tempfile::tempdir_in("/dev/shm") else {
+        eprintln!("skipped: no tmpfs at /dev/shm");
+        return;
+    };
+    let file = memory.path().join("file");
+    std::fs::write(&file, "x").expect("writable");
+    let script = "setfattr -n user.large -v \"$(printf %05000d 1)\" \"$1\" || exit 77";
+    if sh(script, &[&file]).is_none() {
+        eprintln!("skipped: no attributes on tmpfs");
+        return;
+    }
+    make(memory.path().to_str().expect("ASCII"))
+        .ended_with(125)
+        .complaining(&["copying /file", "at most 4000 bytes of extended attributes"]);
+    assert!(!place.path("e.img").exists());
 }

@@ -17,9 +17,6 @@ use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
-/// `ENOSPC`.
-const NO_SPACE: i32 = 28;
-
 /// The time that `SOURCE_DATE_EPOCH` sets, in seconds since 1970.
 static EPOCH: OnceLock<Option<i64>> = OnceLock::new();
 
@@ -87,22 +84,23 @@ fn target(file: &Path, force: bool) -> Result<PathBuf> {
             return Err(error).with_context(|| format!("could not look at {}", file.display()));
         }
     };
-    let found = |what| {
-        anyhow!(
-            "expected a name for a new file, found {what} at {}",
-            file.display()
-        )
-    };
-    match (metadata.is_file(), metadata.is_dir()) {
-        (true, _) if force => std::fs::canonicalize(file)
-            .with_context(|| format!("could not look at {}", file.display())),
-        (true, _) => Err(found("a file").context(format!(
-            "{} exists; give --force to replace it with an empty disk, and lose what it holds",
-            file.display()
-        ))),
-        (_, true) => Err(found("a directory; name a file inside of it")),
-        _ => Err(found("a device, socket or pipe, which is left alone")),
+    let shown = file.display();
+    if metadata.is_dir() {
+        bail!(
+            "expected a name for a new file, found a directory at {shown}; name a file inside of it"
+        );
     }
+    if !metadata.is_file() {
+        bail!(
+            "expected a name for a new file, found a device, socket or pipe at {shown}, which stays as it is"
+        );
+    }
+    if !force {
+        bail!(
+            "expected a name for a new file, found a file at {shown}; --force replaces it, with all that it holds"
+        );
+    }
+    std::fs::canonicalize(file).with_context(|| format!("could not look at {shown}"))
 }
 
 fn tree(source: &Path) -> Result<Tree> {
@@ -202,7 +200,7 @@ fn is_full(error: &anyhow::Error) -> bool {
     let number = error
         .downcast_ref::<io::Error>()
         .and_then(io::Error::raw_os_error);
-    number == Some(NO_SPACE)
+    number == Some(Errno::ENOSPC.0)
 }
 
 /// The refusal of a tree that does not fit, with a size at which it does.

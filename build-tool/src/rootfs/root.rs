@@ -9,6 +9,9 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+/// `EROFS_SUPER_MAGIC_V1`.
+const MAGIC: [u8; 4] = [0xe2, 0xe1, 0xf5, 0xe0];
+
 /// A root file system.
 #[derive(Debug)]
 pub enum Root {
@@ -163,8 +166,14 @@ fn image(path: &Path) -> Result<Option<Root>> {
             "expected an uncompressed TAR, found a compressed file; unpack it first (gunzip, unzstd)"
         );
     }
-    let magic = [0xe2, 0xe1, 0xf5, 0xe0];
-    if head.get(1024..1028) != Some(&magic) {
+    // Archives end with zeroes, so that a disk or an empty file of some length would be one of nothing.
+    let first = head.get(..512).unwrap_or(&head);
+    if first.iter().all(|&byte| byte == 0) && head.get(1024..1028) != Some(&MAGIC) {
+        bail!(
+            "expected a directory, a TAR or an EROFS image, found something else: it begins with zeroes"
+        );
+    }
+    if head.get(1024..1028) != Some(&MAGIC) {
         return Ok(None);
     }
     if let Err(damaged) = libos_erofs::Image::open(&head) {

@@ -23,6 +23,10 @@ impl Errno {
     pub const EISDIR: Self = Self(21);
     /// An argument makes no sense.
     pub const EINVAL: Self = Self(22);
+    /// The disk is full.
+    pub const ENOSPC: Self = Self(28);
+    /// No more names.
+    pub const EMLINK: Self = Self(31);
     /// The name is too long.
     pub const ENAMETOOLONG: Self = Self(36);
     /// No such attribute.
