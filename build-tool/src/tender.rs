@@ -54,6 +54,9 @@ pub struct RunOptions {
     /// Share a folder or file of the host; options: ro, consistent
     #[arg(long, value_name = "HOST:GUEST[:ro]")]
     pub volume: Vec<OsString>,
+    /// Let the program use a disk image of the host; options: ro, mount=DIR, fs=ext4 or raw, device
+    #[arg(long, value_name = "NAME=PATH[,mount=DIR]")]
+    pub block: Vec<OsString>,
 }
 
 impl RunOptions {
@@ -82,6 +85,9 @@ impl RunOptions {
         }
         for folder in &self.volume {
             add("--volume", Some(folder));
+        }
+        for disk in &self.block {
+            add("--block", Some(disk));
         }
         let switches = [("--env-all", self.env_all), ("--debug", self.debug)];
         args.extend(
@@ -154,6 +160,7 @@ mod tests {
             net: vec!["user".into()],
             publish: vec!["80:80".into()],
             volume: vec!["a:/a".into()],
+            block: vec!["a=b,ro".into()],
             ..RunOptions::default()
         };
         assert_eq!(
@@ -169,6 +176,8 @@ mod tests {
                 "80:80",
                 "--volume",
                 "a:/a",
+                "--block",
+                "a=b,ro",
                 "--env-all",
                 "--strace=log"
             ]

@@ -67,6 +67,14 @@ unsafe extern "C" fn start(boot: *mut BootInfo) -> ! {
             "this image cannot mount the shared folder {target} yet: run it without --volume"
         ));
     }
+    // SAFETY: as above.
+    if let [disk, ..] = unsafe { info.blocks.as_slice() } {
+        // SAFETY: as above.
+        let name = String::from_utf8_lossy(unsafe { disk.name.as_slice() });
+        stop(format_args!(
+            "this image cannot use the disk {name} yet: run it without --block"
+        ));
+    }
     crate::random::init(&info.seed, info.mix_rdrand != 0);
     if info.options & options::STRACE != 0 {
         crate::syscall::trace_calls();

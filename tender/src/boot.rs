@@ -5,6 +5,7 @@
 //! [`Arena`] (where it is put).
 
 use crate::cli::RunConfig;
+use crate::disk::Disk;
 use crate::error::Error;
 use crate::handles::Handles;
 use crate::host::Host;
@@ -16,8 +17,9 @@ use crate::space::Space;
 use crate::space::region;
 use crate::timing::Phases;
 use crate::vdso::Vdso;
+use libos_abi::block::{self, Block};
 use libos_abi::boot::{App, Array, BOOT_MAGIC, BootInfo, Phase, Span, Text, options};
-use libos_abi::handle::Handle;
+use libos_abi::handle::{Handle, HandleKind};
 use libos_abi::image::Site;
 use libos_abi::manifest::Range;
 use libos_abi::net::{NetAddress, NetInterface, NetRoute};
@@ -55,6 +57,8 @@ pub struct Facts<'a> {
     pub networks: &'a Networks,
     /// Its shared folders.
     pub shares: &'a [SharedFolder],
+    /// Its disks.
+    pub disks: &'a [Disk],
     /// The host.
     pub host: &'a Host,
     /// The vDSO.
@@ -87,7 +91,8 @@ pub fn write(facts: &Facts<'_>) -> Result<*const Departure, Error> {
         .map(|text| text.len() + size_of::<Text>() + 8)
         .sum();
     let networks = networks_len(facts.networks) + shares_len(facts.shares);
-    let mut arena = Arena::new((texts + networks + FIXED_LEN) as u64)?;
+    let disks = disks_len(facts.disks);
+    let mut arena = Arena::new((texts + networks + disks + FIXED_LEN) as u64)?;
     let info = record(facts, &args, &env, &mut arena);
     let departure = departure(facts, &mut arena)?;
     arena.finish(info)?;
@@ -179,6 +184,8 @@ fn record(facts: &Facts<'_>, args: &[Vec<u8>], env: &[Vec<u8>], arena: &mut Aren
         dns: dns(facts.networks, arena),
         dns_search: arena.texts(&search(facts.networks)),
         shares: shares(facts, arena),
+        blocks: blocks(facts, arena),
+        modules: Array::from_static(&[]),
     }
 }
 
@@ -215,6 +222,48 @@ fn shares(facts: &Facts<'_>, arena: &mut Arena) -> Array<Share> {
             handle,
             flags: share.flags,
             target: arena.text(&share.target),
+        });
+    }
+    arena.array(&list)
+}
+
+/// Enough room for what [`blocks`] puts into the arena, and for their handles, in bytes.
+fn disks_len(disks: &[Disk]) -> usize {
+    let disk = |disk: &Disk| {
+        disk.name.len()
+            + disk.mount.len()
+            + size_of::<Block>()
+            + 2 * size_of::<Handle>()
+            + 3 * align_of::<u64>()
+    };
+    disks.iter().map(disk).sum()
+}
+
+fn blocks(facts: &Facts<'_>, arena: &mut Arena) -> Array<Block> {
+    let mut list: Vec<Block> = Vec::new();
+    for (index, disk) in facts.disks.iter().enumerate() {
+        let handle_where = |is_sync: bool| {
+            let mut handles = facts.handles.list.iter();
+            let position = handles.position(|handle| {
+                handle.disk == Some(index) && (handle.kind == HandleKind::BlockSync) == is_sync
+            });
+            position.and_then(|handle| u32::try_from(handle).ok())
+        };
+        let Some(handle) = handle_where(false) else {
+            continue;
+        };
+        list.push(Block {
+            name: arena.text(disk.name.as_bytes()),
+            handle,
+            sync_handle: handle_where(true).unwrap_or(block::NO_HANDLE),
+            len: disk.len,
+            flags: if disk.read_only {
+                block::flags::READ_ONLY
+            } else {
+                0
+            },
+            fs: disk.driver.map_or(block::RAW, |driver| driver as u32),
+            mount: arena.text(&disk.mount),
         });
     }
     arena.array(&list)

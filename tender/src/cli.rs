@@ -4,6 +4,7 @@
 //!
 //! The flags are read with `lexopt`: clap took 85–160 µs of a start-up that takes 400 altogether.
 
+use crate::disk;
 use crate::error::Error;
 use crate::net::publish::{self, Published};
 use crate::net::spec::{self, Spec};
@@ -82,6 +83,8 @@ pub struct RunConfig {
     pub net: NetConfig,
     /// Shared folders.
     pub volumes: Vec<share::spec::Spec>,
+    /// Disks.
+    pub disks: Vec<disk::spec::Spec>,
     /// Arguments; the manifest's if empty.
     pub args: Vec<OsString>,
 }
@@ -106,6 +109,8 @@ pub struct FilterConfig {
     pub net: NetConfig,
     /// Shared folders.
     pub volumes: Vec<share::spec::Spec>,
+    /// Disks.
+    pub disks: Vec<disk::spec::Spec>,
 }
 
 const HELP: &str = "\
@@ -114,7 +119,7 @@ Runs libOS images under seven host system calls.
 Usage:
   libos-tender run [OPTIONS] IMAGE [-- ARGS…]   run an image; its exit status is the program's
                                                 (125: refused by the tender)
-  libos-tender filter IMAGE [--json] [--net …] [-p …] [-v …]
+  libos-tender filter IMAGE [--json] [--net …] [-p …] [-v …] [--block …]
                                                 print the rules and the BPF program of an image
   libos-tender --help | --version
 
@@ -136,6 +141,8 @@ Options of run:
                        let a port or range of the host stand for the guest's (repeatable)
   -v, --volume HOST:GUEST[:ro]
                        share a folder or file of the host (repeatable); options: ro, consistent
+  --block NAME=PATH[,ro][,device][,mount=DIR][,fs=ext4|raw]
+                       let the program use a disk image of the host, or with `device` a block device (repeatable)
 ";
 
 /// A `run` as it stands on the command line.
@@ -153,6 +160,7 @@ struct RawRun {
     report: Option<OsString>,
     net: RawNet,
     volumes: Vec<OsString>,
+    disks: Vec<OsString>,
     image_and_args: Vec<OsString>,
 }
 
@@ -210,6 +218,7 @@ fn raw_run(parser: &mut Parser) -> Result<RawRun, Stop> {
             Arg::Long("net") => raw.net.net.push(parser.value()?),
             Arg::Long("publish") | Arg::Short('p') => raw.net.publish.push(parser.value()?),
             Arg::Long("volume") | Arg::Short('v') => raw.volumes.push(parser.value()?),
+            Arg::Long("block") => raw.disks.push(parser.value()?),
             Arg::Long("help") | Arg::Short('h') => return Err(shown(HELP)),
             Arg::Value(image) => {
                 raw.image_and_args.push(image);
@@ -223,13 +232,14 @@ fn raw_run(parser: &mut Parser) -> Result<RawRun, Stop> {
 
 fn filter(parser: &mut Parser) -> Result<FilterConfig, Stop> {
     let (mut image, mut json) = (None, false);
-    let (mut net, mut volumes) = (RawNet::default(), Vec::new());
+    let (mut net, mut volumes, mut disks) = (RawNet::default(), Vec::new(), Vec::new());
     while let Some(argument) = parser.next()? {
         match argument {
             Arg::Long("json") => json = true,
             Arg::Long("net") => net.net.push(parser.value()?),
             Arg::Long("publish") | Arg::Short('p') => net.publish.push(parser.value()?),
             Arg::Long("volume") | Arg::Short('v') => volumes.push(parser.value()?),
+            Arg::Long("block") => disks.push(parser.value()?),
             Arg::Long("help") | Arg::Short('h') => return Err(shown(HELP)),
             Arg::Value(word) if image.is_none() => image = Some(word.into()),
             other => return Err(other.unexpected().into()),
@@ -238,11 +248,13 @@ fn filter(parser: &mut Parser) -> Result<FilterConfig, Stop> {
     let image = image.ok_or_else(|| usage("filter", "the path of an image", OsStr::new("")))?;
     let net = check_net(net)?;
     let volumes = share::spec::parse_all(&volumes).map_err(Error::from)?;
+    let disks = disk::spec::parse_all(&disks, &volumes).map_err(Error::from)?;
     Ok(FilterConfig {
         image,
         json,
         net,
         volumes,
+        disks,
     })
 }
 
@@ -255,6 +267,7 @@ fn check_run(raw: RawRun) -> Result<RunConfig, Error> {
         return Err(usage("run", "the path of an image", OsStr::new("")));
     }
     let (image, args) = split_words(raw.image_and_args);
+    let volumes = share::spec::parse_all(&raw.volumes)?;
     Ok(RunConfig {
         image,
         memory: raw.mem.as_deref().map(parse_size).transpose()?,
@@ -268,7 +281,8 @@ fn check_run(raw: RawRun) -> Result<RunConfig, Error> {
         debug: raw.debug,
         report: raw.report.map(PathBuf::from),
         net: check_net(raw.net)?,
-        volumes: share::spec::parse_all(&raw.volumes)?,
+        disks: disk::spec::parse_all(&raw.disks, &volumes)?,
+        volumes,
         args,
     })
 }

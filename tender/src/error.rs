@@ -3,6 +3,7 @@
 //! One variant per step that failed, with its source kept. [`Error::explain`] is printed once, by
 //! [`crate::main`]: what was expected, what was found, what to try.
 
+use crate::disk::error::DiskError;
 use crate::host::HostError;
 use crate::image::ImageError;
 use crate::net::error::NetError;
@@ -55,6 +56,9 @@ pub enum Error {
     /// A folder cannot be shared.
     #[error(transparent)]
     Share(#[from] ShareError),
+    /// A disk cannot be used.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
     /// A file named on the command line cannot be opened.
     #[error("{option}: expected a file that can be written at {}, found: {source}", path.display())]
     OpenFile {
@@ -129,6 +133,7 @@ impl Error {
         let advice = match self {
             Self::Net(error) => return error.advice(),
             Self::Share(error) => error.advice(),
+            Self::Disk(error) => error.advice(),
             Self::Usage { .. } | Self::Flags(_) => "libos-tender --help",
             Self::OpenImage { .. } => "check the path, or make an image with `cargo libos build`",
             Self::Image { source, .. } => source.advice(),

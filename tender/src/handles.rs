@@ -5,6 +5,7 @@
 //! shared with the caller (O_NONBLOCK, position) is never changed.
 
 use crate::cli::{RunConfig, Trace};
+use crate::disk::{self, Disk};
 use crate::error::{Error, Step};
 use crate::net::{Interface, Networks};
 use crate::share::SharedFolder;
@@ -47,6 +48,8 @@ pub struct OpenHandle {
     pub interface: Option<usize>,
     /// The shared folder whose messages it carries: its place in the list of them.
     pub share: Option<usize>,
+    /// The disk that it belongs to: its place in the list of them.
+    pub disk: Option<usize>,
 }
 
 /// All handles of a run.
@@ -121,8 +124,28 @@ impl Handles {
         Ok(())
     }
 
-    /// The handles that a run with this many interfaces and shared folders and no other options has, for showing its filter.
-    pub fn typical(interfaces: usize, shares: usize) -> Self {
+    /// Takes the disks' descriptors as handles.
+    ///
+    /// # Errors
+    /// [`Error::System`].
+    pub fn add_disks(&mut self, disks: &mut [Disk]) -> Result<(), Error> {
+        for (index, opened) in disks.iter_mut().enumerate() {
+            let [kind, sync] = disk::handle_kinds(opened.read_only);
+            // Kept open for the life of the process.
+            let main = opened.file.take().map(IntoRawFd::into_raw_fd);
+            let second = opened.sync.take().map(IntoRawFd::into_raw_fd);
+            for (kind, fd) in kind.zip(main).into_iter().chain(sync.zip(second)) {
+                let handle = describe(kind, fd)?;
+                let disk = Some(index);
+                self.list.push(OpenHandle { disk, ..handle });
+            }
+        }
+        Ok(())
+    }
+
+    /// The handles that a run with this many interfaces and shared folders, these disks and no other options has, for
+    /// showing its filter.
+    pub fn typical(interfaces: usize, shares: usize, disks: &[disk::spec::Spec]) -> Self {
         let console = [
             HandleKind::ConsoleIn,
             HandleKind::ConsoleOut,
@@ -130,11 +153,16 @@ impl Handles {
         ];
         let networks = std::iter::repeat_n(HandleKind::Net, interfaces);
         let shares = std::iter::repeat_n(HandleKind::Share, shares);
+        let disks = disks
+            .iter()
+            .flat_map(|disk| disk::handle_kinds(disk.read_only))
+            .flatten();
         let statistics = [HandleKind::Pagemap, HandleKind::Statm, HandleKind::CpuInfo];
         let kinds = console
             .into_iter()
             .chain(networks)
             .chain(shares)
+            .chain(disks)
             .chain(statistics);
         let list = (0..)
             .zip(kinds)
@@ -235,6 +263,7 @@ impl OpenHandle {
             is_terminal: false,
             interface: None,
             share: None,
+            disk: None,
         }
     }
 }

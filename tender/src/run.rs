@@ -3,6 +3,7 @@
 use crate::boot::{self, Facts};
 use crate::cli::RunConfig;
 use crate::confine;
+use crate::disk;
 use crate::error::{Error, Step};
 use crate::handles::{self, Handles};
 use crate::host;
@@ -45,6 +46,9 @@ pub fn run(config: &RunConfig, started_ns: u64) -> Result<Infallible, Error> {
     let mut shares = share::open(&config.volumes)?;
     handles.add_shares(&mut shares)?;
     phases.end("shares");
+    let mut disks = disk::open(&config.disks)?;
+    handles.add_disks(&mut disks)?;
+    phases.end("disks");
     let space = Space::map(&image, file.as_fd(), memory_limit, base_source(config))?;
     let vdso = vdso::find();
     phases.end("map");
@@ -66,6 +70,7 @@ pub fn run(config: &RunConfig, started_ns: u64) -> Result<Infallible, Error> {
         handles: &handles,
         networks: &networks,
         shares: &shares,
+        disks: &disks,
         host: &host,
         vdso,
         memory_limit,

@@ -100,6 +100,43 @@ fn a_network_opens_no_other_door() {
     });
 }
 
+/// A disk's handles can be read and written at a position, as far as each may, and nothing else.
+#[test]
+fn a_disk_opens_no_other_door() {
+    in_a_pid_namespace("a_disk_opens_no_other_door", || {
+        let attacker = Attacker::build();
+        let file = |name| {
+            let path = attacker.directory().join(name);
+            std::fs::write(&path, [0; 4096]).expect("a writable directory");
+            path.display().to_string()
+        };
+        let disks = [format!("a={}", file("a")), format!("b={},ro", file("b"))];
+        let options = ["--block", &disks[0], "--block", &disks[1]];
+        // read, write of each; pwrite to the read-only one, pread of the durable one, among others.
+        let mut tries = wrong_arguments(&WITH_DISKS);
+        // lseek, ioctl, fsync, fdatasync, ftruncate, preadv, pwritev, fallocate, sync_file_range, mmap, fcntl, preadv2, pwritev2.
+        for number in [8, 16, 74, 75, 77, 295, 296, 285, 277, 9, 72, 327, 328] {
+            for fd in ["3", "4", "5"] {
+                tries.push(words("window", number, &[fd, "0", "8", "0"]));
+            }
+        }
+        for mode in [Mode::Strict, Mode::Compat] {
+            let good: &[Outcome] = match mode {
+                Mode::Strict => &[Outcome::Killed],
+                Mode::Compat => &[Outcome::Killed, Outcome::Trapped],
+            };
+            let image = attacker.path(mode);
+            let count = attempt_all(&options, &image, good, &tries);
+            assert!(count > 100, "{count}");
+            for (number, fd) in [(17, "3"), (18, "3"), (18, "4"), (17, "5")] {
+                let rightful = words("window", number, &[fd, "buffer", "512", "512"]);
+                let outcome = attempt(&options, &image, &rightful);
+                assert_eq!(outcome, Outcome::Returned(512), "{number} {fd}");
+            }
+        }
+    });
+}
+
 /// The attacker's own doors work: without this, a program that never gets to try would pass.
 #[test]
 fn the_seven_are_served_from_the_window() {
@@ -242,6 +279,7 @@ struct Run {
     readable: &'static [i64],
     writable: &'static [i64],
     preadable: &'static [i64],
+    pwritable: &'static [i64],
     /// More than there are to be waited for.
     too_many: u32,
 }
@@ -251,6 +289,7 @@ const BARE: Run = Run {
     readable: &[0],
     writable: &[1, 2],
     preadable: &[3, 4, 5],
+    pwritable: &[],
     too_many: 4,
 };
 
@@ -259,7 +298,17 @@ const WITH_NETWORK: Run = Run {
     readable: &[0, 3],
     writable: &[1, 2, 3],
     preadable: &[4, 5, 6],
+    pwritable: &[],
     too_many: 5,
+};
+
+/// A disk at 3, for durable writes at 4; a read-only one at 5; what was there behind them.
+const WITH_DISKS: Run = Run {
+    readable: &[0],
+    writable: &[1, 2],
+    preadable: &[3, 5, 6, 7, 8],
+    pwritable: &[3, 4],
+    too_many: 4,
 };
 
 /// The seven on handles without the right, and with arguments that no rule admits.
@@ -274,7 +323,7 @@ fn wrong_arguments(run: &Run) -> Vec<Try> {
         (0, run.readable),
         (1, run.writable),
         (17, run.preadable),
-        (18, &[]),
+        (18, run.pwritable),
     ] {
         for fd in every_fd(rightful) {
             tries.push(words(

@@ -4,7 +4,7 @@
 //! status tells. The handles have descriptors that are not open, so an admitted call comes back with
 //! EBADF and does nothing.
 
-use libos_abi::handle::{HandleKind, Rights};
+use libos_abi::handle::HandleKind;
 use libos_abi::manifest::Mode;
 use libos_tender::confine::disassemble::disassemble;
 use libos_tender::confine::filter::{self, Program};
@@ -17,8 +17,6 @@ const fn fd_of(kind: HandleKind) -> u32 {
     100 + kind as u32
 }
 
-/// A descriptor that only a device would have; no built-in kind has the right to pwrite.
-const BLOCK: u32 = 150;
 /// A descriptor that is nobody's.
 const FOREIGN: u64 = 199;
 
@@ -32,6 +30,9 @@ const STATM: u64 = fd_of(HandleKind::Statm) as u64;
 const CPUINFO: u64 = fd_of(HandleKind::CpuInfo) as u64;
 const NET: u64 = fd_of(HandleKind::Net) as u64;
 const SHARE: u64 = fd_of(HandleKind::Share) as u64;
+const BLOCK: u64 = fd_of(HandleKind::Block) as u64;
+const BLOCK_RO: u64 = fd_of(HandleKind::BlockReadOnly) as u64;
+const BLOCK_SYNC: u64 = fd_of(HandleKind::BlockSync) as u64;
 
 /// Not 0 in its upper half alone.
 const HIGH: u64 = 1 << 32;
@@ -69,7 +70,9 @@ const NOT_READ: &[[u64; 4]] = &[
     first(0),
     first(FOREIGN),
     first(OUT | HIGH),
-    first(SHARE + 1),
+    first(BLOCK),
+    first(BLOCK_RO),
+    first(BLOCK_SYNC),
 ];
 const NOT_WRITE: &[[u64; 4]] = &[
     first(IN),
@@ -78,7 +81,9 @@ const NOT_WRITE: &[[u64; 4]] = &[
     first(2),
     first(FOREIGN),
     first(u64::MAX),
-    first(SHARE + 1),
+    first(BLOCK),
+    first(BLOCK_RO),
+    first(BLOCK_SYNC),
 ];
 const NOT_PREAD: &[[u64; 4]] = &[
     first(IN),
@@ -88,6 +93,7 @@ const NOT_PREAD: &[[u64; 4]] = &[
     first(REPORT),
     first(0),
     first(FOREIGN),
+    first(BLOCK_SYNC),
 ];
 const NOT_PWRITE: &[[u64; 4]] = &[
     first(NET),
@@ -97,6 +103,7 @@ const NOT_PWRITE: &[[u64; 4]] = &[
     first(CPUINFO),
     first(OUT),
     first(FOREIGN),
+    first(BLOCK_RO),
 ];
 // CLOCK_REALTIME_ALARM, CLOCK_BOOTTIME_ALARM, CLOCK_SGI_CYCLE, past the end, init's CPU time (negative),
 // the clock device at descriptor 3 (negative).
@@ -132,8 +139,10 @@ const CASES: &[Case] = &[
     case("pread64", "pagemap", first(PAGEMAP), NOT_PREAD),
     case("pread64", "statm", first(STATM), NOT_PREAD),
     case("pread64", "cpuinfo", first(CPUINFO), NOT_PREAD),
-    case("pread64", "block", first(BLOCK as u64), NOT_PREAD),
-    case("pwrite64", "block", first(BLOCK as u64), NOT_PWRITE),
+    case("pread64", "block", first(BLOCK), NOT_PREAD),
+    case("pread64", "block-read-only", first(BLOCK_RO), NOT_PREAD),
+    case("pwrite64", "block", first(BLOCK), NOT_PWRITE),
+    case("pwrite64", "block-sync", first(BLOCK_SYNC), NOT_PWRITE),
     case("clock_gettime", "CLOCK_REALTIME", first(0), NOT_CLOCK),
     case("clock_gettime", "CLOCK_MONOTONIC", first(1), NOT_CLOCK),
     case(
@@ -174,18 +183,7 @@ fn grants() -> Vec<Grant> {
         fd: fd_of(kind),
         rights: kind.rights(),
     });
-    let block = Grant {
-        name: "block",
-        fd: BLOCK,
-        rights: Rights {
-            read: false,
-            write: false,
-            pread: true,
-            pwrite: true,
-            poll: false,
-        },
-    };
-    kinds.chain([block]).collect()
+    kinds.collect()
 }
 
 fn profile(mode: Mode) -> Profile {

@@ -247,4 +247,8 @@ pub struct BootInfo {
     pub dns_search: Array<Text>,
     /// Shared folders, none inside another.
     pub shares: Array<crate::share::Share>,
+    /// Disks.
+    pub blocks: Array<crate::block::Block>,
+    /// The drivers of their file systems, mapped beside the image; at most one of a kind.
+    pub modules: Array<crate::driver::Module>,
 }

@@ -29,11 +29,17 @@ pub enum HandleKind {
     Net = 9,
     /// A shared folder's messages ([`crate::fuse`]).
     Share = 10,
+    /// A disk that may be written.
+    Block = 11,
+    /// A disk that may only be read.
+    BlockReadOnly = 12,
+    /// A disk's second handle: what is written there is durable when the call returns.
+    BlockSync = 13,
 }
 
 impl HandleKind {
     /// All kinds, in order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::ConsoleIn,
         Self::ConsoleOut,
         Self::ConsoleErr,
@@ -44,6 +50,9 @@ impl HandleKind {
         Self::CpuInfo,
         Self::Net,
         Self::Share,
+        Self::Block,
+        Self::BlockReadOnly,
+        Self::BlockSync,
     ];
 
     /// What may be done with a handle of this kind.
@@ -77,11 +86,25 @@ impl HandleKind {
                 pwrite: false,
                 poll: true,
             },
-            Self::Pagemap | Self::Statm | Self::CpuInfo => Rights {
+            Self::Pagemap | Self::Statm | Self::CpuInfo | Self::BlockReadOnly => Rights {
                 read: false,
                 write: false,
                 pread: true,
                 pwrite: false,
+                poll: false,
+            },
+            Self::Block => Rights {
+                read: false,
+                write: false,
+                pread: true,
+                pwrite: true,
+                poll: false,
+            },
+            Self::BlockSync => Rights {
+                read: false,
+                write: false,
+                pread: false,
+                pwrite: true,
                 poll: false,
             },
         }
@@ -100,6 +123,9 @@ impl HandleKind {
             Self::CpuInfo => "cpuinfo",
             Self::Net => "net",
             Self::Share => "share",
+            Self::Block => "block",
+            Self::BlockReadOnly => "block-read-only",
+            Self::BlockSync => "block-sync",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The contract between the tender, the build tool and the libOS.
 //!
+//! - [`block`]: what the libOS is told of a disk.
 //! - [`boot`]: the record that the tender passes to the image's entry point.
 //! - [`driver`]: what the libOS and a file-system driver, loaded beside it, call of each other.
 //! - [`fuse`]: the messages of a shared folder's channel.
@@ -13,6 +14,7 @@
 
 #![cfg_attr(not(feature = "manifest"), no_std)]
 
+pub mod block;
 pub mod boot;
 pub mod driver;
 pub mod fuse;

@@ -1,6 +1,6 @@
 //! `libos-tender filter`: the rules and the program that an image would run under.
 //!
-//! Shown for a run without options but `--net`, `-p` and `--volume`, at the image's link-time addresses: a run draws a
+//! Shown for a run without options but `--net`, `-p`, `--volume` and `--block`, at the image's link-time addresses: a run draws a
 //! random base, and each option that opens a handle adds that handle's rules. Nothing is opened for it.
 
 use super::filter::{self, Program};
@@ -34,7 +34,10 @@ struct Listing {
 pub fn print_filter(config: &FilterConfig) -> Result<(), Error> {
     let (_file, image) = run::open_image(&config.image)?;
     let interfaces = net::plan(&config.net, &image.manifest)?.specs.len();
-    let listing = Listing::of(&image, interfaces, config.volumes.len())?;
+    let listing = Listing::of(
+        &image,
+        &Handles::typical(interfaces, config.volumes.len(), &config.disks),
+    )?;
     if config.json {
         let json = serde_json::to_string_pretty(&listing);
         println!(
@@ -48,9 +51,9 @@ pub fn print_filter(config: &FilterConfig) -> Result<(), Error> {
 }
 
 impl Listing {
-    fn of(image: &Image, interfaces: usize, shares: usize) -> Result<Self, Error> {
+    fn of(image: &Image, handles: &Handles) -> Result<Self, Error> {
         let profile = Profile::of(image.manifest.mode)?;
-        let rules = profile.expand(&Handles::typical(interfaces, shares).grants())?;
+        let rules = profile.expand(&handles.grants())?;
         let origins = origins(image, 0, Vdso::default())?;
         let program: Program = filter::program(profile.default_action, &rules, &origins)?;
         let code = image.manifest.layout.hypercall;

@@ -105,7 +105,10 @@ fn options(text: &[u8]) -> Result<(bool, bool), &[u8]> {
 }
 
 /// The path without what means nothing; or what was expected.
-fn guest_path(text: &[u8]) -> Result<Vec<u8>, &'static str> {
+///
+/// # Errors
+/// What was expected.
+pub fn guest_path(text: &[u8]) -> Result<Vec<u8>, &'static str> {
     if !text.starts_with(b"/") {
         return Err("an absolute path in the guest");
     }

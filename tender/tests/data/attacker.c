@@ -12,6 +12,7 @@
  *   boot     writes some of the boot information as text
  *   net      writes the network interfaces of the boot information as text
  *   share    writes the shared folders of the boot information as text
+ *   block    writes the disks and drivers of the boot information as text
  *   fetch    writes the first 64 bytes of `greeting` in the first shared folder, or the error
  *   await    writes how its first shared folder ends
  *   echo     sends back one frame of EtherType 0x88b5 on the first network interface, as it came
@@ -113,7 +114,7 @@ struct boot {
     u64 started_ns;
     struct array cpuinfo;
     u64 host_memory, ignored_signals;
-    struct array interfaces, dns, dns_search, shares;
+    struct array interfaces, dns, dns_search, shares, blocks, modules;
 };
 
 /* NetAddress, NetRoute and NetInterface as C sees them. */
@@ -311,6 +312,48 @@ struct share {
     struct array target;
 };
 
+struct block {
+    struct array name;
+    u32 handle, sync_handle;
+    u64 len;
+    u32 flags, fs;
+    struct array mount;
+};
+
+static u32 handle_kind(const struct boot *boot, u32 handle) {
+    return ((const u32 *)boot->handles.ptr)[14 * handle];
+}
+
+/* Drivers are asked for a version that none knows: it answers with null, from code that was moved to where it lies. */
+struct module {
+    u32 kind, abi;
+    u64 start, len;
+    u64 (*entry)(const u32 *host);
+};
+
+static void say_blocks(const struct boot *boot) {
+    const struct block *block = boot->blocks.ptr;
+    for (u64 i = 0; i < boot->blocks.len; i++, block++) {
+        say_text("block", block->name);
+        line("handle_kind", handle_kind(boot, block->handle));
+        if (block->sync_handle != ~0u)
+            line("sync_handle_kind", handle_kind(boot, block->sync_handle));
+        line("len", block->len);
+        line("flags", block->flags);
+        line("fs", block->fs);
+        say_text("mount", block->mount);
+    }
+    const struct module *module = boot->modules.ptr;
+    for (u64 i = 0; i < boot->modules.len; i++, module++) {
+        static const u32 no_host[2] = {~0u, ~0u};
+        line("module", module->kind);
+        line("abi", module->abi);
+        line("inside", (u64)module->entry - module->start < module->len);
+        line("answer", module->entry(no_host));
+    }
+    finish(0);
+}
+
 static u32 share_fd(const struct boot *boot) {
     const struct share *share = boot->shares.ptr;
     return ((const u32 *)boot->handles.ptr)[14 * share->handle + 1];
@@ -415,6 +458,8 @@ __attribute__((used)) void start(const struct boot *boot) {
         say_net(boot);
     if (same(where, "share"))
         say_shares(boot);
+    if (same(where, "block"))
+        say_blocks(boot);
     if (same(where, "fetch"))
         fetch(boot);
     if (same(where, "await"))
