@@ -5,7 +5,7 @@
 
 #[path = "../tender/link/static.rs"]
 mod link_static;
-#[path = "src/libos/nested.rs"]
+#[path = "../tender/link/nested.rs"]
 mod nested;
 
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use std::{env, fs, io};
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rerun-if-changed=src/libos/nested.rs");
+    println!("cargo:rerun-if-changed=../tender/link/nested.rs");
     println!("cargo:rustc-check-cfg=cfg(libos_embedded)");
     let workspace =
         PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("set by cargo")).join("..");
@@ -33,6 +33,7 @@ fn main() {
 fn embed(workspace: &Path, out: &Path) {
     let cargo = env::var_os("CARGO").expect("set by cargo");
     let built = nested::build(
+        &nested::LIBOS,
         &cargo,
         workspace,
         &out.join("libos"),
@@ -58,6 +59,8 @@ fn source_id(workspace: &Path) -> io::Result<u64> {
         "tender/usernet/src",
         "libos/net/src",
         "libos/abi/src",
+        "libos/ext4/src",
+        "libos/link",
         "seccomp-profiles",
         "Cargo.lock",
     ] {

@@ -19,6 +19,7 @@ use crate::timing::Phases;
 use crate::vdso::Vdso;
 use libos_abi::block::{self, Block};
 use libos_abi::boot::{App, Array, BOOT_MAGIC, BootInfo, Phase, Span, Text, options};
+use libos_abi::driver::Module;
 use libos_abi::handle::{Handle, HandleKind};
 use libos_abi::image::Site;
 use libos_abi::manifest::Range;
@@ -59,6 +60,8 @@ pub struct Facts<'a> {
     pub shares: &'a [SharedFolder],
     /// Its disks.
     pub disks: &'a [Disk],
+    /// The drivers of their file systems.
+    pub modules: &'a [Module],
     /// The host.
     pub host: &'a Host,
     /// The vDSO.
@@ -185,7 +188,7 @@ fn record(facts: &Facts<'_>, args: &[Vec<u8>], env: &[Vec<u8>], arena: &mut Aren
         dns_search: arena.texts(&search(facts.networks)),
         shares: shares(facts, arena),
         blocks: blocks(facts, arena),
-        modules: Array::from_static(&[]),
+        modules: arena.array(facts.modules),
     }
 }
 

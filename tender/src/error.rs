@@ -56,6 +56,14 @@ pub enum Error {
     /// A folder cannot be shared.
     #[error(transparent)]
     Share(#[from] ShareError),
+    /// A driver that the tender carries is not valid.
+    #[error("{name}: expected a valid driver in the tender, found: {source}")]
+    Driver {
+        /// Its name.
+        name: &'static str,
+        /// What is wrong with it.
+        source: ImageError,
+    },
     /// A disk cannot be used.
     #[error(transparent)]
     Disk(#[from] DiskError),
@@ -141,7 +149,9 @@ impl Error {
             Self::OpenFile { .. } => "name a file in a directory that you may write to",
             Self::Memory { .. } => "another --mem, or `memory` in libos.toml",
             Self::System { step, source, .. } => system_advice(*step, source),
-            Self::Profile(_) => "this is a fault of the tender: report it with the image",
+            Self::Profile(_) | Self::Driver { .. } => {
+                "this is a fault of the tender: report it with the image"
+            }
         };
         advice.into()
     }

@@ -6,7 +6,7 @@
 //! 2. [`image`]: read and validate the image; nothing is mapped before every check has passed.
 //! 3. [`host`]: is this host able to run it?
 //! 4. [`net`], [`share`], [`disk`], [`handles`]: open the few host objects that the image may use.
-//! 5. [`space`]: map the segments, the memory region, the stacks.
+//! 5. [`space`]: map the segments, the memory region, the stacks, and [`drivers`] where a disk needs one.
 //! 6. [`boot`]: write the boot information.
 //! 7. [`signals`]: handlers, alternate stack, tick.
 //! 8. [`confine`]: descriptors, privileges, filter.
@@ -19,6 +19,7 @@ pub mod boot;
 pub mod cli;
 pub mod confine;
 pub mod disk;
+pub mod drivers;
 pub mod error;
 pub mod handles;
 pub mod host;

@@ -13,7 +13,7 @@ use crate::net;
 use crate::share;
 use crate::signals;
 use crate::space::segments::BaseSource;
-use crate::space::{Space, memory};
+use crate::space::{Space, memory, module};
 use crate::timing::Phases;
 use crate::vdso;
 use std::convert::Infallible;
@@ -50,6 +50,8 @@ pub fn run(config: &RunConfig, started_ns: u64) -> Result<Infallible, Error> {
     handles.add_disks(&mut disks)?;
     phases.end("disks");
     let space = Space::map(&image, file.as_fd(), memory_limit, base_source(config))?;
+    let drivers = config.disks.iter().filter_map(|disk| disk.driver);
+    let modules = module::map_all(drivers, base_source(config))?;
     let vdso = vdso::find();
     phases.end("map");
     let ignored_signals = prepare_signals(&image, &space)?;
@@ -71,6 +73,7 @@ pub fn run(config: &RunConfig, started_ns: u64) -> Result<Infallible, Error> {
         networks: &networks,
         shares: &shares,
         disks: &disks,
+        modules: &modules,
         host: &host,
         vdso,
         memory_limit,

@@ -3,6 +3,7 @@
 mod common;
 
 use common::attacker::{self, Attacker};
+use libos_abi::driver::DRIVER_ABI;
 use libos_abi::handle::HandleKind;
 use libos_abi::manifest::Mode;
 use std::io::{BufRead, BufReader};
@@ -47,10 +48,15 @@ fn what_is_typed_reaches_the_boot_information() {
             "flags 0".into(),
             "fs 1".into(),
             "mount /srv/db".into(),
+            // The driver for it, once, and that it can be called.
+            "module 1".into(),
+            format!("abi {DRIVER_ABI}"),
+            "inside 1".into(),
+            "answer 0".into(),
         ];
         let found = text(&output.stdout);
         let found: Vec<&str> = found.lines().collect();
-        assert_eq!(found[..expected.len()], expected, "{mode:?}");
+        assert_eq!(found, expected, "{mode:?}");
     }
 }
 

@@ -29,7 +29,7 @@ pub enum Command {
     /// Build a crate's programs, and make an image of each
     Build(Build),
     /// Build one program and run its image
-    Run(Run),
+    Run(Box<Run>),
     /// Run a crate's tests as images
     Test(Test),
     /// Run a test program as an image (started by cargo)
@@ -271,7 +271,7 @@ mod tests {
     fn run(words: &[&str]) -> Run {
         let words = ["cargo libos", "run"].iter().chain(words);
         match parse(words.map(OsString::from)) {
-            Ok(Command::Run(run)) => run,
+            Ok(Command::Run(run)) => *run,
             other => panic!("expected a run, found {other:?}"),
         }
     }

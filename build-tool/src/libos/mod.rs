@@ -4,6 +4,7 @@
 //! [`nested`]. `--libos FILE` uses another.
 
 #[cfg(not(libos_embedded))]
+#[path = "../../../tender/link/nested.rs"]
 mod nested;
 
 use crate::elf::{self, Program, symbols};
@@ -97,7 +98,13 @@ fn built_in() -> Result<Cow<'static, [u8]>> {
     let workspace = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let target_dir = workspace.join("target/libos-built-in");
-    let built = nested::build(&cargo, workspace, &target_dir, nested::Output::Quiet)
-        .map_err(anyhow::Error::msg)?;
+    let built = nested::build(
+        &nested::LIBOS,
+        &cargo,
+        workspace,
+        &target_dir,
+        nested::Output::Quiet,
+    )
+    .map_err(anyhow::Error::msg)?;
     Ok(crate::files::read(&built.elf)?.into())
 }

@@ -8,16 +8,19 @@
 //! - [`segment`]: the `PT_LOAD` segments.
 //! - [`note`]: the manifest in its note.
 //! - [`layout`]: the manifest against the segments.
+//! - [`module`]: a driver's file, by the same rules.
 //!
 //! Pure: bytes in, value or [`ImageError`] out. It maps nothing; [`crate::space`] does.
 
 mod error;
 mod header;
 mod layout;
+mod module;
 mod note;
 mod segment;
 
 pub use error::ImageError;
+pub use module::Driver;
 pub use segment::{Permissions, Segment, USER_END};
 
 use libos_abi::PAGE_SIZE;

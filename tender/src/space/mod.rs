@@ -3,11 +3,13 @@
 //! - [`segments`]: the image, straight from its file.
 //! - [`stacks`]: boot, signal and main stack, and the guarded slots for threads.
 //! - [`memory`]: the one large region that the libOS hands out.
+//! - [`module`]: drivers, beside the image.
 //! - [`region`]: mmap(2) and mprotect(2), typed.
 //!
 //! Main type: [`Space`]. It maps what [`crate::image`] has validated and checks nothing again.
 
 pub mod memory;
+pub mod module;
 pub mod region;
 pub mod segments;
 pub mod stacks;

@@ -51,7 +51,9 @@ pub fn map(image: &Image, file: BorrowedFd<'_>, base: BaseSource) -> Result<Plac
     let arena_len = if image.is_compat() { ARENA_LEN } else { 0 };
     let whole = image_len + arena_len;
     let start = match image.placement {
-        Placement::Anywhere => reserve_at_random(image, whole, base)?,
+        Placement::Anywhere => {
+            reserve_at_random(whole, base, |start| !straddles_4_gib(image, start))?
+        }
         Placement::Fixed => reserve_fixed(extent.start, whole)?,
     };
     let bias = start.wrapping_sub(extent.start);
@@ -70,11 +72,19 @@ pub fn map(image: &Image, file: BorrowedFd<'_>, base: BaseSource) -> Result<Plac
     Ok(Placed { bias, exec_arena })
 }
 
-fn reserve_at_random(image: &Image, len: u64, base: BaseSource) -> Result<u64, Error> {
+/// Reserves `len` bytes at a random page for which `is_good` holds.
+///
+/// # Errors
+/// [`Error::System`].
+pub fn reserve_at_random(
+    len: u64,
+    base: BaseSource,
+    is_good: impl Fn(u64) -> bool,
+) -> Result<u64, Error> {
     let pages = (HIGHEST_BASE - LOWEST_BASE) / PAGE;
     for attempt in 0..ATTEMPTS {
         let start = LOWEST_BASE + random(base, attempt)? % pages * PAGE;
-        if straddles_4_gib(image, start) {
+        if !is_good(start) {
             continue;
         }
         match region::exactly(Span { start, len }, ProtFlags::empty()) {

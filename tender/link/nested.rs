@@ -1,14 +1,45 @@
-//! Builds the libOS with a cargo of its own: another profile and other link arguments than the tool's.
+//! Builds a program of the guest with a cargo of its own: another profile and other link arguments than the host's.
 //!
-//! Main function: [`build`]. Used by `build.rs` (release builds, where the result is embedded) and by
-//! debug builds of the tool at run time. It reads no source itself; cargo knows what is out of date.
+//! Main function: [`build`]. Used by this crate's build script for the drivers, and, as a module by path, by the build tool
+//! for the libOS: by its build script (release builds, where the result is embedded) and by debug builds of the tool at
+//! run time. It reads no source itself; cargo knows what is out of date.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{env, fs};
 
-/// A built libOS.
+/// What is built.
+pub struct Program {
+    /// Its package and binary, which have one name.
+    name: &'static str,
+    /// The feature that makes an ELF file of it.
+    feature: &'static str,
+    /// Compiler flags, separated as `CARGO_ENCODED_RUSTFLAGS` wants it.
+    flags: &'static str,
+    /// The manifests of which it is made.
+    manifests: &'static [&'static str],
+}
+
+/// The libOS.
+#[allow(dead_code, reason = "one of the two users takes each")]
+pub const LIBOS: Program = Program {
+    name: "libos",
+    feature: "image",
+    flags: INLINING,
+    manifests: &["libos/Cargo.toml", "libos/abi/Cargo.toml"],
+};
+
+/// The ext4 driver.
+#[allow(dead_code, reason = "one of the two users takes each")]
+pub const EXT4: Program = Program {
+    name: "libos-ext4",
+    feature: "module",
+    flags: "",
+    manifests: &["libos/ext4/Cargo.toml", "libos/abi/Cargo.toml"],
+};
+
+/// A built program.
 pub struct Built {
     /// The ELF file.
     pub elf: PathBuf,
@@ -33,14 +64,15 @@ const PROFILE: &str = "libos";
 
 /// What a profile cannot say: how large a function may be that is put in place of its calls, in LLVM's
 /// units. With the usual bounds (50; 325 for those marked `#[inline]`, as most of the standard
-/// library's) the libOS is 7 % larger and not faster. Separated as `CARGO_ENCODED_RUSTFLAGS` wants it.
+/// library's) the libOS is 7 % larger and not faster.
 const INLINING: &str = "-Cllvm-args=-inline-threshold=35\x1f-Cllvm-args=-inlinehint-threshold=35";
 
-/// Builds the libOS of `workspace` under `target_dir`.
+/// Builds `program` of `workspace` under `target_dir`.
 ///
 /// # Errors
 /// A sentence that says what failed and what to try.
 pub fn build(
+    program: &Program,
     cargo: &OsStr,
     workspace: &Path,
     target_dir: &Path,
@@ -49,15 +81,8 @@ pub fn build(
     let mut command = Command::new(cargo);
     command
         .current_dir(workspace)
-        .args([
-            "build",
-            "--package",
-            "libos",
-            "--bin",
-            "libos",
-            "--features",
-            "image",
-        ])
+        .args(["build", "--package", program.name, "--bin", program.name])
+        .args(["--features", program.feature])
         .args(["--profile", PROFILE, "--target", TARGET, "--target-dir"])
         .arg(target_dir)
         .stdin(Stdio::null())
@@ -69,12 +94,16 @@ pub fn build(
         command.arg("--quiet");
     }
     clean_environment(&mut command);
-    command.env("CARGO_ENCODED_RUSTFLAGS", INLINING);
-    run(command)?;
+    command.env("CARGO_ENCODED_RUSTFLAGS", program.flags);
+    run(program, command)?;
     let directory = target_dir.join(TARGET).join(PROFILE);
     Ok(Built {
-        elf: directory.join("libos"),
-        sources: sources(workspace, &directory.join("libos.d"))?,
+        elf: directory.join(program.name),
+        sources: sources(
+            program,
+            workspace,
+            &directory.join(format!("{}.d", program.name)),
+        )?,
     })
 }
 
@@ -108,10 +137,11 @@ fn clean_environment(command: &mut Command) {
     }
 }
 
-fn run(mut command: Command) -> Result<(), String> {
+fn run(program: &Program, mut command: Command) -> Result<(), String> {
     let status = command.status().map_err(|error| {
         format!(
-            "could not start cargo for the libOS ({:?}): {error}",
+            "could not start cargo for {} ({:?}): {error}",
+            program.name,
             command.get_program()
         )
     })?;
@@ -119,12 +149,13 @@ fn run(mut command: Command) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "building the libOS failed ({status}); its errors stand above; the same build by hand: {command:?}"
+        "building {} failed ({status}); its errors stand above; the same build by hand: {command:?}",
+        program.name
     ))
 }
 
 /// The files that cargo's dep-info names, and the manifests that it does not.
-fn sources(workspace: &Path, dep_info: &Path) -> Result<Vec<PathBuf>, String> {
+fn sources(program: &Program, workspace: &Path, dep_info: &Path) -> Result<Vec<PathBuf>, String> {
     let text = fs::read_to_string(dep_info).map_err(|error| {
         format!(
             "reading cargo's dependency file {}: {error}",
@@ -144,12 +175,7 @@ fn sources(workspace: &Path, dep_info: &Path) -> Result<Vec<PathBuf>, String> {
             sources.push(PathBuf::from(std::mem::take(&mut path)));
         }
     }
-    for manifest in [
-        "Cargo.toml",
-        "Cargo.lock",
-        "libos/Cargo.toml",
-        "libos/abi/Cargo.toml",
-    ] {
+    for manifest in ["Cargo.toml", "Cargo.lock"].iter().chain(program.manifests) {
         sources.push(workspace.join(manifest));
     }
     Ok(sources)
