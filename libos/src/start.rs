@@ -60,14 +60,6 @@ unsafe extern "C" fn start(boot: *mut BootInfo) -> ! {
         stop(format_args!("memory: {error}"));
     }
     // SAFETY: the tender's records stay mapped and unchanged.
-    if let [share, ..] = unsafe { info.shares.as_slice() } {
-        // SAFETY: as above.
-        let target = String::from_utf8_lossy(unsafe { share.target.as_slice() });
-        stop(format_args!(
-            "this image cannot mount the shared folder {target} yet: run it without --volume"
-        ));
-    }
-    // SAFETY: as above.
     if let [disk, ..] = unsafe { info.blocks.as_slice() } {
         // SAFETY: as above.
         let name = String::from_utf8_lossy(unsafe { disk.name.as_slice() });
@@ -85,9 +77,15 @@ unsafe extern "C" fn start(boot: *mut BootInfo) -> ! {
 
 /// Tells the lower layers whom to call above them.
 fn register_upcalls() {
-    crate::task::exit::at_exit([|_| crate::net::inet::farewell(), crate::report::write]);
+    crate::task::exit::at_exit([leave, crate::report::write]);
     crate::signal::deliver::on_fatal_fault(crate::crash::tell);
     crate::sched::on_host_signal(crate::signal::post_from_host);
+}
+
+/// What is owed to others at the end: the disks first, since the network may take its time.
+fn leave(_status: u8) {
+    crate::views::volumes::unmount();
+    crate::net::inet::farewell();
 }
 
 fn first_thread(info: &'static BootInfo) -> Arc<Thread> {

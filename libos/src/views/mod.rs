@@ -2,6 +2,7 @@
 //!
 //! - [`tree`]: the tree as the program finds it: the root image, the directories every program
 //!   expects, and what is mounted there.
+//! - [`volumes`]: what of the host hangs in it.
 //! - [`procfs`], [`sysfs`] behind `/proc` and `/sys`: they look at every subsystem, so they stand above
 //!   them all. They are built of [`crate::fs::pseudo`].
 //!
@@ -10,6 +11,7 @@
 pub mod procfs;
 pub mod sysfs;
 pub mod tree;
+pub mod volumes;
 
 use alloc::sync::Arc;
 
@@ -25,6 +27,7 @@ use libos_abi::boot::BootInfo;
 pub fn init(boot: &'static BootInfo, process: &Process) -> Result<()> {
     let plan = tree::Plan::new(boot);
     let root = tree::build(&plan)?;
+    volumes::mount(&root, boot);
     fs::root::set(root.clone());
     process.fs.set_cwd(working_directory(&root, plan.cwd)?);
     procfs::set_boot(boot);

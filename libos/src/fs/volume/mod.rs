@@ -11,6 +11,7 @@ pub mod driver;
 pub mod instance;
 pub mod node;
 pub mod pages;
+pub mod share;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -78,11 +79,6 @@ pub trait Volume: Send {
         Caching::WriteBack
     }
 
-    /// Whether others change it too: then nothing that was learned is kept beyond a call.
-    fn has_other_writers(&self) -> bool {
-        false
-    }
-
     /// The inode behind a name.
     ///
     /// # Errors
@@ -143,6 +139,15 @@ pub trait Volume: Send {
     /// EACCES, ETXTBSY, EROFS: volumes that judge themselves.
     fn open(&mut self, ino: u64, writable: bool) -> Result<()> {
         let _ = (ino, writable);
+        Ok(())
+    }
+
+    /// Nobody has this file open any more.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn close(&mut self, ino: u64) -> Result<()> {
+        let _ = ino;
         Ok(())
     }
 
@@ -214,6 +219,14 @@ pub trait Volume: Send {
     fn sync_file(&mut self, ino: u64, data_only: bool) -> Result<()> {
         let _ = (ino, data_only);
         self.sync()
+    }
+
+    /// The names of this directory survive a power cut once this has returned.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn sync_directory(&mut self, ino: u64) -> Result<()> {
+        self.sync_file(ino, false)
     }
 
     /// Everything written so far survives a power cut once this has returned.

@@ -82,6 +82,15 @@ impl File for Node {
         Ok(pages)
     }
 
+    fn release(&self, _flags: OpenFlags) {
+        let mut state = self.state.lock();
+        state.opens = state.opens.saturating_sub(1);
+        if state.opens == 0 && state.pages.dirty() == 0 && !state.pages.is_mapped() {
+            // It has done its work: an error of this concerns nobody.
+            let _ = self.fs.volume().close(self.number);
+        }
+    }
+
     fn as_any(&self) -> &dyn Any {
         self
     }

@@ -199,6 +199,7 @@ impl Inode for Node {
         match self.file_type {
             FileType::Regular => {
                 self.fs.volume().open(self.number, flags.writable())?;
+                self.state.lock().opens += 1;
                 Ok(self)
             }
             FileType::Directory => Ok(Arc::new(OpenDirectory::of(&self))),

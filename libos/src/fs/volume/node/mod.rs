@@ -35,6 +35,8 @@ struct State {
     /// Whether `attributes` has times that the volume lacks: bits of [`change`].
     new_times: u32,
     pages: Pages,
+    /// How many open file descriptions there are.
+    opens: u32,
     /// Pages that it was promised room for.
     promised: u64,
     target: Option<Arc<[u8]>>,
@@ -76,6 +78,7 @@ impl Node {
                 is_stale: false,
                 new_times: 0,
                 pages: Pages::of_size(attributes.size),
+                opens: 0,
                 promised: 0,
                 target: None,
                 error: None,
@@ -137,7 +140,10 @@ impl Node {
     fn sync(&self, data_only: bool) -> Result<()> {
         let mut state = self.state.lock();
         state.write_back(&mut self.store())?;
-        self.fs.volume().sync_file(self.number, data_only)?;
+        match self.file_type {
+            FileType::Directory => self.fs.volume().sync_directory(self.number)?,
+            _ => self.fs.volume().sync_file(self.number, data_only)?,
+        }
         match state.error.take() {
             None => Ok(()),
             Some(error) => Err(error),
