@@ -27,7 +27,7 @@ use libos_abi::boot::BootInfo;
 pub fn init(boot: &'static BootInfo, process: &Process) -> Result<()> {
     let plan = tree::Plan::new(boot);
     let root = tree::build(&plan)?;
-    volumes::mount(&root, boot);
+    volumes::mount(&root, boot)?;
     fs::root::set(root.clone());
     process.fs.set_cwd(working_directory(&root, plan.cwd)?);
     procfs::set_boot(boot);

@@ -13,19 +13,22 @@ use crate::fs::vfs::{Dentry, Mount, MountFlags, Path};
 use crate::fs::volume::instance::{VolumeFs, unmount_all};
 use crate::fs::volume::share::ShareVolume;
 use crate::fs::volume::share::link::HostLink;
-use crate::panic::stop;
 
-/// Mounts what the run shares; ends the program, with the reason, if something of it cannot be.
-pub fn mount(root: &Path, boot: &'static BootInfo) {
+/// Mounts what the run shares.
+///
+/// # Errors
+/// Of what cannot be mounted first, after saying which that is.
+pub fn mount(root: &Path, boot: &'static BootInfo) -> Result<()> {
     // SAFETY: the tender's records stay mapped and unchanged.
     for share in unsafe { boot.shares.as_slice() } {
         // SAFETY: as above.
         let target = unsafe { share.target.as_slice() };
-        if let Err(error) = mount_share(root, boot, share, target) {
+        mount_share(root, boot, share, target).inspect_err(|error| {
             let target = String::from_utf8_lossy(target);
-            stop(format_args!("shared folder {target}: {error:?}"));
-        }
+            crate::stderr::warn(format_args!("shared folder {target}: {error:?}"));
+        })?;
     }
+    Ok(())
 }
 
 /// Writes what volumes have in memory alone, and says so if it cannot be.

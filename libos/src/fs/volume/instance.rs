@@ -211,7 +211,7 @@ impl VolumeFs {
         Ok(())
     }
 
-    /// Drops the pages that were used least recently, a quarter of what there may be.
+    /// Drops the pages that were used least recently.
     #[cold]
     fn make_room(&self) {
         let now = self.clock.load(Ordering::Relaxed);
@@ -220,18 +220,12 @@ impl VolumeFs {
         }
         self.room_made.store(now, Ordering::Relaxed);
         let nodes = self.all_nodes();
-        let mut idle = Vec::new();
+        let mut oldest = now;
         for node in &nodes {
-            node.idle_since(&mut |used, len| idle.push((used, len)));
+            node.idle_since(&mut |used| oldest = oldest.min(used));
         }
-        idle.sort_unstable();
-        let mut wanted = BUDGET.limit() / 16;
-        let oldest = idle.iter().take_while(|(_, len)| {
-            let more = wanted > 0;
-            wanted = wanted.saturating_sub(*len);
-            more
-        });
-        let before = oldest.last().map_or(0, |(used, _)| used + 1);
+        // The older half of the time that they span, or all of what is left of it.
+        let before = oldest + (now - oldest) / 2 + 1;
         for node in &nodes {
             node.shrink(before);
         }

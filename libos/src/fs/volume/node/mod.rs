@@ -113,7 +113,7 @@ impl Node {
     }
 
     /// See [`Pages::idle_since`].
-    pub fn idle_since(&self, visit: &mut dyn FnMut(u64, usize)) {
+    pub fn idle_since(&self, visit: &mut dyn FnMut(u64)) {
         self.state.lock().pages.idle_since(visit);
     }
 

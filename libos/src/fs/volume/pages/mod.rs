@@ -347,11 +347,11 @@ impl Pages {
     }
 
     /// When the segments were used that could be dropped.
-    pub fn idle_since(&self, visit: &mut dyn FnMut(u64, usize)) {
+    pub fn idle_since(&self, visit: &mut dyn FnMut(u64)) {
         let whole = self.whole.iter().map(|whole| &whole.segment);
         let parts = self.segments.iter().map(|(_, segment)| &**segment);
         for segment in whole.chain(parts).filter(|segment| segment.is_idle()) {
-            visit(segment.used, segment.run().len());
+            visit(segment.used);
         }
     }
 
